@@ -1,0 +1,150 @@
+package mesh
+
+import "time"
+
+// Mode says what a violation of a policy does.
+type Mode string
+
+// The modes, strictest first.
+const (
+	ModeEnforce Mode = "enforce" // a violation refuses the action
+	ModeMonitor Mode = "monitor" // decided and recorded, let through
+	ModeAudit   Mode = "audit"   // recorded now, evaluated later, off the request path
+)
+
+// strictness orders the modes; an unknown mode is the weakest.
+func (m Mode) strictness() int {
+	switch m {
+	case ModeEnforce:
+		return 3
+	case ModeMonitor:
+		return 2
+	case ModeAudit:
+		return 1
+	}
+	return 0
+}
+
+// Valid reports whether m is one of the three modes.
+func (m Mode) Valid() bool { return m.strictness() > 0 }
+
+// WeakerThan reports whether m refuses less than other.
+func (m Mode) WeakerThan(other Mode) bool { return m.strictness() < other.strictness() }
+
+// Severity grades a violation.
+type Severity string
+
+// The severities, lowest first.
+const (
+	SeverityLow      Severity = "low"
+	SeverityMedium   Severity = "medium"
+	SeverityHigh     Severity = "high"
+	SeverityCritical Severity = "critical"
+)
+
+// Decision answers an [Action].
+type Decision struct {
+	// Allowed is what the enforcement point must do. It already takes the
+	// modes into account.
+	Allowed bool `json:"allowed"`
+
+	// Violations holds every rule that was violated, in enforce and in
+	// monitor mode, ordered by policy and then by the rule's place in it.
+	Violations      []Violation `json:"violations"`
+	Recommendations []string    `json:"recommendations"`
+	AuditLog        AuditEntry  `json:"auditLog"`
+
+	// Mode is the strictest mode of the policies that ran; empty if none did.
+	Mode Mode `json:"mode"`
+	// WouldAllow is false where a violation was let through by its mode.
+	WouldAllow bool `json:"wouldAllow"`
+	// Evaluated is false where every applicable policy is in audit mode: the
+	// evaluation follows as a second record of the same event.
+	Evaluated bool `json:"evaluated"`
+
+	// Obligations bind the enforcement point, which must refuse the action if
+	// it does not know one of them.
+	Obligations []Obligation `json:"obligations"`
+	// Errors holds the rules that could not be evaluated. In enforce mode
+	// each of them denies.
+	Errors []RuleError `json:"errors,omitzero"`
+	// Bundles holds the digests of the bundles that decided.
+	Bundles []Digest `json:"bundles"`
+	// EvaluationNanos is the time the evaluation took, without decoding and
+	// recording.
+	EvaluationNanos int64 `json:"evaluationNanos"`
+}
+
+// Violation is one rule an action breaks.
+type Violation struct {
+	PolicyID       string      `json:"policyId"` // namespace/name
+	RuleID         string      `json:"ruleId"`   // a custom rule's id or the section's YAML path
+	Controls       []ControlID `json:"controls"`
+	Severity       Severity    `json:"severity"`
+	Message        string      `json:"message"`
+	Recommendation string      `json:"recommendation,omitzero"`
+}
+
+// RuleError is a rule that failed at run time, for example because it read a
+// field the action does not have.
+type RuleError struct {
+	PolicyID string `json:"policyId"`
+	RuleID   string `json:"ruleId"`
+	Message  string `json:"message"`
+}
+
+// Obligation is something the enforcement point must do with an allowed
+// action, such as masking fields. Each combination of rule and obligation
+// occurs once.
+type Obligation struct {
+	Type       string         `json:"type"`
+	Properties map[string]any `json:"properties,omitzero"`
+}
+
+// The outcomes of an [AuditEntry].
+const (
+	OutcomeAllowed = "allowed"
+	OutcomeDenied  = "denied"
+)
+
+// AuditEntry is the record an auditor reads. Its fields are those of the
+// product's published audit log schema.
+type AuditEntry struct {
+	EventID   string    `json:"eventId"`
+	Timestamp time.Time `json:"timestamp"`
+	TenantID  TenantID  `json:"tenantId"`
+	AgentID   AgentID   `json:"agentId"`
+	Action    string    `json:"action"`
+	Actor     struct {
+		UserID    string `json:"userId,omitzero"`
+		Role      string `json:"role,omitzero"`
+		IPAddress string `json:"ipAddress,omitzero"`
+	} `json:"actor"`
+	Resource struct {
+		Type           string `json:"type,omitzero"`
+		ID             string `json:"id,omitzero"`
+		Classification string `json:"classification,omitzero"`
+	} `json:"resource"`
+	Outcome           string             `json:"outcome"` // OutcomeAllowed or OutcomeDenied
+	PolicyEvaluations []PolicyEvaluation `json:"policyEvaluations"`
+	// Signature is empty until the batch that carries the entry is signed;
+	// then "ed25519:" and base64url.
+	Signature string `json:"signature,omitzero"`
+}
+
+// The decisions of a [PolicyEvaluation].
+const (
+	EvaluationAllow = "allow"
+	EvaluationDeny  = "deny"
+	EvaluationError = "error"
+)
+
+// PolicyEvaluation says what one policy made of an action.
+type PolicyEvaluation struct {
+	PolicyID string      `json:"policyId"`
+	Decision string      `json:"decision"` // EvaluationAllow, EvaluationDeny or EvaluationError
+	Reason   string      `json:"reason"`
+	Mode     Mode        `json:"mode"`
+	Rules    []string    `json:"rules"`    // every rule that looked at the action, violated or not
+	Controls []ControlID `json:"controls"` // what these rules serve
+}
