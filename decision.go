@@ -110,26 +110,33 @@ const (
 // AuditEntry is the record an auditor reads. Its fields are those of the
 // product's published audit log schema.
 type AuditEntry struct {
-	EventID   string    `json:"eventId"`
-	Timestamp time.Time `json:"timestamp"`
-	TenantID  TenantID  `json:"tenantId"`
-	AgentID   AgentID   `json:"agentId"`
-	Action    string    `json:"action"`
-	Actor     struct {
-		UserID    string `json:"userId,omitzero"`
-		Role      string `json:"role,omitzero"`
-		IPAddress string `json:"ipAddress,omitzero"`
-	} `json:"actor"`
-	Resource struct {
-		Type           string `json:"type,omitzero"`
-		ID             string `json:"id,omitzero"`
-		Classification string `json:"classification,omitzero"`
-	} `json:"resource"`
+	EventID           string             `json:"eventId"`
+	Timestamp         time.Time          `json:"timestamp"`
+	TenantID          TenantID           `json:"tenantId"`
+	AgentID           AgentID            `json:"agentId"`
+	Action            string             `json:"action"`
+	Actor             AuditActor         `json:"actor"`
+	Resource          AuditResource      `json:"resource"`
 	Outcome           string             `json:"outcome"` // OutcomeAllowed or OutcomeDenied
 	PolicyEvaluations []PolicyEvaluation `json:"policyEvaluations"`
 	// Signature is empty until the batch that carries the entry is signed;
 	// then "ed25519:" and base64url.
 	Signature string `json:"signature,omitzero"`
+}
+
+// AuditActor is the person of an [AuditEntry]; empty where the action named
+// none.
+type AuditActor struct {
+	UserID    string `json:"userId,omitzero"`
+	Role      string `json:"role,omitzero"`
+	IPAddress string `json:"ipAddress,omitzero"`
+}
+
+// AuditResource is what an [AuditEntry] says of the action's resource.
+type AuditResource struct {
+	Type           string `json:"type,omitzero"`
+	ID             string `json:"id,omitzero"`
+	Classification string `json:"classification,omitzero"`
 }
 
 // The decisions of a [PolicyEvaluation].
