@@ -1,0 +1,258 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// Fetcher is whoever holds content: a registry, a store, a layout on disk, an
+// [Artifact]. What it returns is not believed: [Read] compares every byte with
+// the digest it asked for.
+type Fetcher interface {
+	// Manifest returns the bytes of a manifest. The error of a digest that is
+	// not there has [mesh.CodeNotFound].
+	Manifest(ctx context.Context, d mesh.Digest) ([]byte, error)
+	// Blob opens a blob. The caller closes it. The error of a digest that is
+	// not there has [mesh.CodeNotFound].
+	Blob(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error)
+}
+
+// Bundle is a bundle that was read: within the limits, and equal to its
+// digests. Nothing says yet that anybody trusted signed it.
+type Bundle struct {
+	Digest   mesh.Digest
+	Manifest ocispec.Manifest
+	Config   Config
+	Files    []File // in the manifest's order
+}
+
+// Rules returns the policy document.
+func (b *Bundle) Rules() File {
+	for _, f := range b.Files {
+		if f.MediaType == MediaTypeRules {
+			return f
+		}
+	}
+	return File{}
+}
+
+// Tests returns the files of cases, ordered by title.
+func (b *Bundle) Tests() []File {
+	var out []File
+	for _, f := range b.Files {
+		if f.MediaType == MediaTypeTests {
+			out = append(out, f)
+		}
+	}
+	return sortedFiles(out)
+}
+
+// Readme returns the page for people, and false if there is none.
+func (b *Bundle) Readme() (File, bool) { return b.find(MediaTypeDocs, ReadmeTitle) }
+
+// Params returns the JSON Schema of the parameters, and false if the bundle
+// takes none.
+func (b *Bundle) Params() (File, bool) { return b.find(MediaTypeParams, ParamsTitle) }
+
+func (b *Bundle) find(mediaType, title string) (File, bool) {
+	for _, f := range b.Files {
+		if f.MediaType == mediaType && f.Title == title {
+			return f, true
+		}
+	}
+	return File{}, false
+}
+
+// Read fetches and takes apart the bundle with digest d. Content that is
+// malformed, over a limit or not what its digest says is refused with
+// [mesh.CodePolicyInvalid]; errors of the Fetcher are passed on.
+func Read(ctx context.Context, f Fetcher, d mesh.Digest) (*Bundle, error) {
+	if _, err := mesh.ParseDigest(string(d)); err != nil {
+		return nil, err
+	}
+	data, err := f.Manifest(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifest %s: %w", d, err)
+	}
+	m, err := ParseManifest(d, data)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bundle{Digest: d, Manifest: *m}
+	configData, err := fetchBlob(ctx, f, m.Config)
+	if err != nil {
+		return nil, err
+	}
+	config, err := ParseConfig(configData)
+	if err != nil {
+		return nil, err
+	}
+	b.Config = *config
+	for _, desc := range m.Layers {
+		layer, err := fetchBlob(ctx, f, desc)
+		if err != nil {
+			return nil, err
+		}
+		file := File{Title: desc.Annotations[ocispec.AnnotationTitle], MediaType: desc.MediaType, Data: layer}
+		if desc.MediaType == MediaTypeOPA {
+			if err := checkArchive(file.Title, layer); err != nil {
+				return nil, err
+			}
+		}
+		b.Files = append(b.Files, file)
+	}
+	return b, nil
+}
+
+// ParseManifest reads the manifest of a bundle and checks its shape, without
+// fetching what it names. It tolerates members it does not know, as the image
+// spec demands ("Extensibility"); they are signed with the digest and decide
+// nothing.
+func ParseManifest(d mesh.Digest, data []byte) (*ocispec.Manifest, error) {
+	if len(data) > MaxManifestSize {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "manifest %s has %d bytes, more than the %d allowed", d, len(data), MaxManifestSize)
+	}
+	if err := verifyDigest(digest.Digest(d), data); err != nil {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "manifest %s: %w", d, err)
+	}
+	var m ocispec.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "manifest %s: %w", d, err)
+	}
+	if err := checkManifest(&m); err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// checkManifest checks everything that can be said without the blobs.
+func checkManifest(m *ocispec.Manifest) error {
+	switch {
+	case m.SchemaVersion != 2 || m.MediaType != ocispec.MediaTypeImageManifest:
+		return malformed("the manifest is %q, not an OCI image manifest", m.MediaType)
+	case m.ArtifactType != ArtifactType:
+		return malformed("the artifact is a %q, not a policy bundle", m.ArtifactType).WithHint("a policy bundle has the artifactType " + ArtifactType)
+	case m.Config.MediaType != MediaTypeConfig:
+		return malformed("the config is a %q, not %s", m.Config.MediaType, MediaTypeConfig)
+	case len(m.Layers) > MaxLayers:
+		return malformed("the bundle has %d layers, more than the %d allowed", len(m.Layers), MaxLayers)
+	}
+	if err := checkDescriptor(m.Config, "config"); err != nil {
+		return err
+	}
+	total, rules := m.Config.Size, 0
+	titles := make(map[string]bool, len(m.Layers))
+	for i, l := range m.Layers {
+		title := l.Annotations[ocispec.AnnotationTitle]
+		if err := checkTitle(title); err != nil {
+			return malformed("layer %d: %w", i, err)
+		}
+		if titles[title] {
+			return malformed("two layers are titled %q", title)
+		}
+		titles[title] = true
+		if err := checkDescriptor(l, title); err != nil {
+			return err
+		}
+		if l.MediaType == MediaTypeRules {
+			rules++
+			if title != RulesTitle {
+				return malformed("the rules layer is titled %q, not %s", title, RulesTitle)
+			}
+		}
+		total += l.Size // no overflow: every size is at most MaxBundleSize
+	}
+	switch {
+	case rules != 1:
+		return malformed("the bundle has %d layers of type %s, not one", rules, MediaTypeRules).WithHint("put all rules into one policy.yaml")
+	case total > MaxBundleSize:
+		return malformed("the bundle has %d bytes, more than the %d allowed", total, MaxBundleSize)
+	}
+	return nil
+}
+
+// sizeLimit returns what a blob of a media type may have.
+func sizeLimit(mediaType string) int64 {
+	switch mediaType {
+	case MediaTypeConfig:
+		return MaxConfigSize
+	case MediaTypeRules:
+		return MaxRulesSize
+	}
+	return MaxBundleSize
+}
+
+func checkDescriptor(desc ocispec.Descriptor, what string) error {
+	if _, err := mesh.ParseDigest(string(desc.Digest)); err != nil {
+		return malformed("%s: %w", what, err)
+	}
+	if limit := sizeLimit(desc.MediaType); desc.Size < 0 || desc.Size > limit {
+		return malformed("%s has %d bytes, more than the %d allowed", what, desc.Size, limit)
+	}
+	return nil
+}
+
+// checkTitle accepts a path that stays within the directory it is unpacked
+// into, on every operating system, and that a terminal can show.
+func checkTitle(title string) error {
+	switch {
+	case title == "":
+		return fmt.Errorf("the annotation %s is missing", ocispec.AnnotationTitle)
+	case len(title) > MaxTitleLength:
+		return fmt.Errorf("the title has %d bytes, more than the %d allowed", len(title), MaxTitleLength)
+	case !utf8.ValidString(title) || strings.ContainsFunc(title, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("the title %q has characters that cannot be printed", title)
+	case strings.ContainsAny(title, `\:`):
+		return fmt.Errorf("the title %q has a backslash or colon", title)
+	case path.IsAbs(title) || path.Clean(title) != title || title == "." || title == ".." || strings.HasPrefix(title, "../"):
+		return fmt.Errorf("the title %q is not a plain relative path", title)
+	}
+	return nil
+}
+
+// fetchBlob reads exactly what desc promises.
+func fetchBlob(ctx context.Context, f Fetcher, desc ocispec.Descriptor) (_ []byte, err error) {
+	rc, err := f.Blob(ctx, desc)
+	if err != nil {
+		return nil, fmt.Errorf("reading blob %s: %w", desc.Digest, err)
+	}
+	defer func() {
+		if cerr := rc.Close(); err == nil && cerr != nil {
+			err = fmt.Errorf("reading blob %s: %w", desc.Digest, cerr)
+		}
+	}()
+	var buf bytes.Buffer
+	if _, err := io.Copy(&buf, io.LimitReader(rc, desc.Size+1)); err != nil {
+		return nil, fmt.Errorf("reading blob %s: %w", desc.Digest, err)
+	}
+	if int64(buf.Len()) != desc.Size {
+		return nil, malformed("blob %s has not the %d bytes its manifest promises", desc.Digest, desc.Size)
+	}
+	if err := verifyDigest(desc.Digest, buf.Bytes()); err != nil {
+		return nil, malformed("blob %s: %w", desc.Digest, err)
+	}
+	return buf.Bytes(), nil
+}
+
+func verifyDigest(d digest.Digest, data []byte) error {
+	if got := d.Algorithm().FromBytes(data); got != d {
+		return fmt.Errorf("the content has the digest %s", got)
+	}
+	return nil
+}
+
+func malformed(format string, args ...any) *mesh.Error {
+	return mesh.Errorf(mesh.CodePolicyInvalid, format, args...)
+}
