@@ -1,0 +1,107 @@
+package iostreams
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		tty   bool
+		color bool
+		width int
+		want  string
+	}{
+		{name: "piped is tab-separated without header", width: 80, want: "mesh/gdpr\tverified\tGDPR for agents\nacme/long-name\tunsigned\ttwo lines\n"},
+		{name: "terminal is aligned with header", tty: true, width: 80, want: "" +
+			"BUNDLE          STATUS    SUMMARY\n" +
+			"mesh/gdpr       verified  GDPR for agents\n" +
+			"acme/long-name  unsigned  two lines\n"},
+		{name: "narrow terminal cuts the last column", tty: true, width: 20, want: "" +
+			"BUNDLE          STATUS    SUMMARY\n" +
+			"mesh/gdpr       verified  GDPR for ag…\n" +
+			"acme/long-name  unsigned  two lines\n"},
+		{name: "color", tty: true, color: true, width: 80, want: "" +
+			"\x1b[2mBUNDLE\x1b[0m          \x1b[2mSTATUS\x1b[0m    \x1b[2mSUMMARY\x1b[0m\n" +
+			"mesh/gdpr       \x1b[32mverified\x1b[0m  GDPR for agents\n" +
+			"acme/long-name  unsigned  two lines\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, _, out, _ := Test()
+			s.SetTerminal(tt.tty, tt.color, tt.width)
+			table := s.NewTable("bundle", "status", "summary")
+			table.Row("mesh/gdpr", Styled{"verified", Green}, "GDPR for agents")
+			table.Row("acme/long-name", "unsigned", "two\nlines")
+			if err := table.Print(); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); got != tt.want {
+				t.Errorf("got:\n%q\nwant:\n%q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestProgressOnlyOnTerminal(t *testing.T) {
+	t.Parallel()
+	s, _, _, errOut := Test()
+	p := s.Progress()
+	p.Step("packing")
+	p.Done()
+	if errOut.Len() != 0 {
+		t.Errorf("progress without a terminal wrote %q", errOut)
+	}
+	s.SetTerminal(true, false, 80)
+	p = s.Progress()
+	p.Step("packing %s", "policy.yaml")
+	p.Step("pushing")
+	p.Done()
+	got := errOut.String()
+	for _, want := range []string{"packing policy.yaml", "pushing", "\r"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("progress %q lacks %q", got, want)
+		}
+	}
+}
+
+func TestColorWanted(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		tty  bool
+		env  map[string]string
+		want bool
+	}{
+		{name: "piped"},
+		{name: "terminal", tty: true, want: true},
+		{name: "NO_COLOR", tty: true, env: map[string]string{"NO_COLOR": "1"}},
+		{name: "NO_COLOR beats force", env: map[string]string{"NO_COLOR": "1", "CLICOLOR_FORCE": "1"}},
+		{name: "force", env: map[string]string{"CLICOLOR_FORCE": "1"}, want: true},
+		{name: "dumb terminal", tty: true, env: map[string]string{"TERM": "dumb"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := colorWanted(tt.tty, func(k string) string { return tt.env[k] }); got != tt.want {
+				t.Errorf("colorWanted = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadSecretFromPipe(t *testing.T) {
+	t.Parallel()
+	s, in, _, errOut := Test()
+	in.WriteString("s3cret\n")
+	got, err := s.ReadSecret("token: ", 100)
+	if err != nil || string(got) != "s3cret\n" {
+		t.Errorf("ReadSecret = %q, %v", got, err)
+	}
+	if errOut.Len() != 0 {
+		t.Errorf("asked %q although nobody can answer", errOut)
+	}
+}

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/spelling"
+)
+
+// decoder fills structs from YAML nodes and collects what is wrong.
+type decoder struct {
+	file     *File
+	findings []mesh.Finding
+}
+
+func (d *decoder) report(n *yaml.Node, rule, hint, format string, args ...any) {
+	d.findings = append(d.findings, d.file.finding(n, rule, hint, fmt.Sprintf(format, args...)))
+}
+
+// mapping calls visit for every entry of a mapping and reports keys that occur
+// twice or are no plain strings.
+func (d *decoder) mapping(n *yaml.Node, path string, visit func(key string, keyNode, value *yaml.Node)) {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		keyNode, value := n.Content[i], n.Content[i+1]
+		switch {
+		case keyNode.Kind != yaml.ScalarNode || keyNode.Tag == "!!merge":
+			d.report(keyNode, "type", "", "a key must be a plain string")
+		case seen[keyNode.Value]:
+			d.report(keyNode, "repeated-key", "keep one of them", "%q is set twice", join(path, keyNode.Value))
+		default:
+			seen[keyNode.Value] = true
+			visit(keyNode.Value, keyNode, value)
+		}
+	}
+}
+
+// section decodes one section; null leaves it as it is.
+func (d *decoder) section(n *yaml.Node, key string, s Section) {
+	d.value(n, key, reflect.ValueOf(s).Elem())
+}
+
+var (
+	durationType        = reflect.TypeFor[time.Duration]()
+	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+// value decodes a node into target, descending into structs so that every
+// finding has the position of its own value.
+func (d *decoder) value(n *yaml.Node, path string, target reflect.Value) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	d.file.positions[path] = mesh.Position{File: d.file.name, Line: n.Line, Column: n.Column}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	switch {
+	case target.Addr().Type().Implements(textUnmarshalerType):
+		d.text(n, path, target.Addr().Interface().(encoding.TextUnmarshaler))
+	case target.Kind() == reflect.Struct:
+		d.structure(n, path, target)
+	case target.Kind() == reflect.Slice:
+		d.list(n, path, target)
+	default:
+		d.leaf(n, path, target)
+	}
+}
+
+func (d *decoder) text(n *yaml.Node, path string, target encoding.TextUnmarshaler) {
+	if n.Kind != yaml.ScalarNode {
+		d.report(n, "type", "", "%s must be a text", path)
+		return
+	}
+	if err := target.UnmarshalText([]byte(n.Value)); err != nil {
+		d.report(n, "value", mesh.HintOf(err), "%s: %v", path, err)
+	}
+}
+
+func (d *decoder) structure(n *yaml.Node, path string, target reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.report(n, "type", "", "%s must be a mapping", path)
+		return
+	}
+	fields, names := yamlFields(target.Type())
+	d.mapping(n, path, func(key string, keyNode, value *yaml.Node) {
+		index, ok := fields[key]
+		if !ok {
+			d.report(keyNode, "unknown-key", spelling.DidYouMean(key, names), "unknown key %q in section %s", key, path)
+			return
+		}
+		d.value(value, join(path, key), target.Field(index))
+	})
+}
+
+func (d *decoder) list(n *yaml.Node, path string, target reflect.Value) {
+	if n.Kind != yaml.SequenceNode {
+		d.report(n, "type", "write it as a list: [a, b]", "%s must be a list", path)
+		return
+	}
+	list := reflect.MakeSlice(target.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		d.value(item, fmt.Sprintf("%s[%d]", path, i), list.Index(i))
+	}
+	target.Set(list)
+}
+
+func (d *decoder) leaf(n *yaml.Node, path string, target reflect.Value) {
+	if target.Kind() == reflect.String && n.Kind == yaml.ScalarNode && n.Tag != "!!str" {
+		// Without this check `yes` and 1.20 would become texts that differ
+		// from what was meant.
+		d.report(n, "type", "put it in quotes", "%s must be a text", path)
+		return
+	}
+	if err := n.Decode(target.Addr().Interface()); err != nil {
+		hint := ""
+		if target.Type() == durationType {
+			hint = "for example 30s or 5m"
+		}
+		d.report(n, "type", hint, "%s must be %s", path, describe(target.Type()))
+	}
+}
+
+// describe names a type in the words of people who write YAML.
+func describe(t reflect.Type) string {
+	switch {
+	case t == durationType:
+		return "a duration"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.String:
+		return "a text"
+	case t.Kind() == reflect.Map:
+		return "a mapping"
+	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
+		return "a whole number"
+	case t.Kind() == reflect.Float32, t.Kind() == reflect.Float64:
+		return "a number"
+	}
+	return "a " + t.String()
+}
+
+// yamlFields maps the yaml names of a struct's fields to their index and
+// lists the names in order.
+func yamlFields(t reflect.Type) (map[string]int, []string) {
+	fields := map[string]int{}
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name != "" && name != "-" && t.Field(i).IsExported() {
+			fields[name] = i
+			names = append(names, name)
+		}
+	}
+	return fields, names
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
