@@ -1,0 +1,133 @@
+package node
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// DefaultListen is where a runtime answers unless told otherwise. Loopback:
+// without authenticated agents, who may reach the runtime may ask it.
+const DefaultListen = "127.0.0.1:7070"
+
+// DefaultHub is the address of a hub on its own defaults.
+const DefaultHub = "http://127.0.0.1:8080"
+
+// socketName is the unix socket in the data directory.
+const socketName = "runtime.sock"
+
+// maxSubscriptions bounds the subscriptions of one runtime.
+const maxSubscriptions = 256
+
+// Config says how a runtime runs. The zero value becomes usable by
+// [Config.SetDefaults] except for DataDir, which must be given.
+type Config struct {
+	// Name is what the hub lists the runtime as; default: the host's name.
+	// It is used at enrolment only.
+	Name string `json:"name" yaml:"name"`
+	// DataDir holds key, journal and the last good set. One runtime uses it
+	// at a time.
+	DataDir string `json:"dataDir" yaml:"dataDir"`
+	// Hub is the hub's base URL. The runtime starts and decides without it.
+	Hub string `json:"hub" yaml:"hub"`
+	// Token is the credential that enrols the runtime at the hub, once. It is
+	// not needed afterwards and never stored. TokenFile is read where Token
+	// is empty.
+	Token     string `json:"-" yaml:"-"`
+	TokenFile string `json:"tokenFile,omitzero" yaml:"tokenFile"`
+	// Subscriptions are the runtime's own. The hub may add others and cannot
+	// remove these.
+	Subscriptions []mesh.Subscription `json:"subscriptions" yaml:"subscriptions"`
+	// Mode weakens policies that are stricter; empty weakens none.
+	Mode mesh.Mode `json:"mode,omitzero" yaml:"mode"`
+	// Listen is the TCP address of the decision API; it must be a loopback
+	// address. Port 0 takes a free one.
+	Listen string `json:"listen" yaml:"listen"`
+	// Socket is the path of the unix socket of the same API; default:
+	// runtime.sock in DataDir.
+	Socket string `json:"socket" yaml:"socket"`
+	// TrustPolicy is a trust.yaml; empty trusts the official key for mesh/**
+	// and nothing else.
+	TrustPolicy string `json:"trustPolicy,omitzero" yaml:"trustPolicy"`
+	// AllowDowngradeUnsafe accepts a version below the highest that was ever
+	// in force for its bundle.
+	AllowDowngradeUnsafe bool `json:"allowDowngradeUnsafe,omitzero" yaml:"allowDowngradeUnsafe"`
+	// Version is the program's, as reported to the hub.
+	Version string `json:"version" yaml:"-"`
+}
+
+// SetDefaults fills what is empty.
+func (c *Config) SetDefaults() {
+	if c.Name == "" {
+		c.Name, _ = os.Hostname()
+	}
+	if c.Name == "" {
+		c.Name = "runtime"
+	}
+	if c.Hub == "" {
+		c.Hub = DefaultHub
+	}
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Socket == "" && c.DataDir != "" {
+		c.Socket = filepath.Join(c.DataDir, socketName)
+	}
+	if c.Version == "" {
+		c.Version = "devel"
+	}
+}
+
+// Validate reports everything that is wrong with the configuration at once.
+// Its errors have [mesh.CodeInvalid] and say what to do.
+func (c *Config) Validate() error {
+	var errs []error
+	refuse := func(hint, format string, args ...any) {
+		errs = append(errs, mesh.Errorf(mesh.CodeInvalid, format, args...).WithHint(hint))
+	}
+	if c.DataDir == "" {
+		refuse("name one with --data-dir", "the runtime has no data directory")
+	}
+	if u, err := url.Parse(c.Hub); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		refuse("for example --hub http://127.0.0.1:8080", "hub address %q is not an http or https URL", c.Hub)
+	}
+	if c.Mode != "" && !c.Mode.Valid() {
+		refuse("use enforce, monitor or audit; it can only weaken what a policy says", "mode %q is not one", c.Mode)
+	}
+	if len(c.Subscriptions) > maxSubscriptions {
+		refuse("subscribe to fewer bundles", "%d subscriptions are more than the %d a runtime follows", len(c.Subscriptions), maxSubscriptions)
+	}
+	for i, s := range c.Subscriptions {
+		for _, other := range c.Subscriptions[:i] {
+			if s.Bundle == other.Bundle {
+				refuse("keep one of them", "subscriptions %s and %s name the same bundle", other, s)
+			}
+		}
+	}
+	if err := checkListen(c.Listen); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// checkListen refuses addresses that others can reach. Agents are not
+// authenticated, so anybody who reaches the runtime could ask it and fill its
+// evidence with agent ids of their choice.
+func checkListen(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return mesh.Errorf(mesh.CodeInvalid, "listen address %q is not host:port", addr).WithHint("for example " + DefaultListen)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return mesh.Errorf(mesh.CodeInvalid, "listening on %s is refused: it is reachable from other machines and callers are not authenticated", addr).
+			WithHint("listen on 127.0.0.1 or [::1], or use the unix socket; agents on other machines need a runtime of their own")
+	}
+	return nil
+}
