@@ -42,11 +42,12 @@ type blob struct {
 	data []byte
 }
 
-// Artifact is a packed bundle: a manifest and the blobs it names. It is
-// immutable, and a [Fetcher] of itself.
+// Artifact is a packed bundle, or a packed signature of one: a manifest and
+// the blobs it names. It is immutable, and a [Fetcher] of itself.
 type Artifact struct {
-	manifest blob
-	blobs    []blob // config first, then the layers, each digest once
+	artifactType string
+	manifest     blob
+	blobs        []blob // config first, then the layers, each digest once
 }
 
 // Pack makes an artifact of sources, with every limit that [Read] has: what
@@ -61,7 +62,7 @@ func Pack(src Source) (*Artifact, error) {
 	if err != nil {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "packing %s: encoding the config: %w", config.Ref(), err)
 	}
-	a := &Artifact{}
+	a := &Artifact{artifactType: ArtifactType}
 	m := ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
@@ -163,7 +164,11 @@ func (a *Artifact) add(mediaType string, data []byte) ocispec.Descriptor {
 func (a *Artifact) Digest() mesh.Digest { return mesh.Digest(a.manifest.desc.Digest) }
 
 // Descriptor describes the manifest, without annotations.
-func (a *Artifact) Descriptor() ocispec.Descriptor { return a.manifest.desc }
+func (a *Artifact) Descriptor() ocispec.Descriptor {
+	desc := a.manifest.desc
+	desc.ArtifactType = a.artifactType
+	return desc
+}
 
 // Blobs describes the blobs in the order they are best pushed, each once.
 // They come before the manifest, or a registry refuses it.

@@ -1,60 +1,84 @@
 // Package sign makes signatures and the key files they need.
 //
 // [Sign] signs the digest of a bundle's manifest and returns a Sigstore bundle
-// v0.3, byte for byte of the kind `cosign sign --new-bundle-format` attaches,
-// so that plain `cosign verify` accepts it; registry/remote attaches it. Keys
-// are those of `cosign generate-key-pair`: [GenerateKey] makes one, [LoadKey]
-// reads one, and cosign reads what [Key.WriteFiles] writes.
+// v0.3 of the kind `cosign sign --new-bundle-format` attaches, so that plain
+// `cosign verify` accepts it; registry/remote attaches it. Keys are those of
+// `cosign generate-key-pair`: [GenerateKey] makes one, [LoadKey] reads one, and
+// cosign reads what [Key.WriteFiles] writes.
 //
 // A signature covers a digest alone. Namespace, name and version stand in the
-// bundle's config, which the digest covers. The package verifies nothing: see
-// registry/trust. It links cosign and is kept out of the edge runtime.
+// bundle's config, which the digest covers. Nothing is uploaded to a
+// transparency log, and the package verifies nothing: see registry/trust. It
+// links cosign and is kept out of the edge runtime.
 package sign
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"strings"
+
+	intoto "github.com/in-toto/attestation/go/v1"
+	"github.com/sigstore/cosign/v2/pkg/cosign/bundle"
+	"github.com/sigstore/cosign/v2/pkg/types"
+	"github.com/sigstore/sigstore/pkg/signature/dsse"
+	"github.com/sigstore/sigstore/pkg/signature/options"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/ai-agent-mesh/mesh"
 )
 
-// PasswordVariable names the environment variable that programs take a key
-// file's password from. Cosign's name is kept so that one setting serves both.
-const PasswordVariable = "COSIGN_PASSWORD"
-
-// Key is a private key, ready to sign. It is safe for concurrent use and never
-// prints its secret.
-type Key struct{}
-
-// GenerateKey makes an ECDSA P-256 key, what cosign generates by default.
-func GenerateKey() (*Key, error) { return nil, mesh.Errorf(mesh.CodeUnsupported, "being built") }
-
-// LoadKey reads a private key file, encrypted with password as cosign does it.
-// A missing file is [mesh.CodeNotFound], a wrong password [mesh.CodeInvalid].
-func LoadKey(file string, password []byte) (*Key, error) {
-	return nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
-}
-
-// ParseKey is [LoadKey] for a file's content.
-func ParseKey(pem, password []byte) (*Key, error) {
-	return nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
-}
-
-// WriteFiles writes prefix.key, encrypted with password and readable only by
-// the owner, and prefix.pub. Existing files are not overwritten:
-// [mesh.CodeConflict].
-func (k *Key) WriteFiles(prefix string, password []byte) error {
-	return mesh.Errorf(mesh.CodeUnsupported, "being built")
-}
-
-// PublicKeyPEM returns the public key as a PKIX PEM block.
-func (k *Key) PublicKeyPEM() []byte { return nil }
-
-// Fingerprint returns "sha256:" and the hexadecimal SHA-256 of the public
-// key's PKIX encoding, the form registry/trust reports.
-func (k *Key) Fingerprint() string { return "" }
+// PredicateType is the in-toto predicate type of what [Sign] makes: "the holder
+// of this key signed this artifact", and nothing about it.
+const PredicateType = types.CosignSignPredicateType
 
 // Sign signs the digest of a bundle's manifest and returns a Sigstore bundle
-// v0.3.
+// v0.3: a DSSE envelope around an in-toto statement whose only subject is the
+// digest.
 func Sign(ctx context.Context, key *Key, subject mesh.Digest) ([]byte, error) {
-	return nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
+	return Attest(ctx, key, subject, PredicateType, nil)
+}
+
+// Attest is [Sign] for any predicate: it states something about the bundle,
+// such as its provenance, and is no signature of it. A nil predicate is empty.
+func Attest(ctx context.Context, key *Key, subject mesh.Digest, predicateType string, predicate map[string]any) ([]byte, error) {
+	payload, err := statement(subject, predicateType, predicate)
+	if err != nil {
+		return nil, fmt.Errorf("signing %s: %w", subject, err)
+	}
+	envelope, err := dsse.WrapSigner(key.signer, types.IntotoPayloadType).SignMessage(bytes.NewReader(payload), options.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("signing %s: %w", subject, err)
+	}
+	public, err := key.signer.PublicKey(options.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("signing %s: %w", subject, err)
+	}
+	out, err := bundle.MakeNewBundle(public, nil, payload, envelope, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("making the Sigstore bundle for %s: %w", subject, err)
+	}
+	return out, nil
+}
+
+// statement is the in-toto statement that is signed.
+func statement(subject mesh.Digest, predicateType string, predicate map[string]any) ([]byte, error) {
+	if _, err := mesh.ParseDigest(string(subject)); err != nil {
+		return nil, err
+	}
+	algorithm, value, _ := strings.Cut(string(subject), ":")
+	s := &intoto.Statement{
+		Type:          intoto.StatementTypeUri,
+		Subject:       []*intoto.ResourceDescriptor{{Digest: map[string]string{algorithm: value}}},
+		PredicateType: predicateType,
+	}
+	if predicate != nil {
+		p, err := structpb.NewStruct(predicate)
+		if err != nil {
+			return nil, mesh.Errorf(mesh.CodeInvalid, "the predicate: %w", err)
+		}
+		s.Predicate = p
+	}
+	return protojson.Marshal(s)
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
 // PredicateTypeSignature is the in-toto predicate type of a cosign signature.
@@ -24,9 +25,8 @@ const PredicateTypeSignature = "https://sigstore.dev/cosign/sign/v1"
 
 // The limits of one verification.
 const (
-	// MaxSignatureSize bounds one Sigstore bundle; one with a certificate, log
-	// proof and timestamp has some 10 KiB.
-	MaxSignatureSize = 1 << 20
+	// MaxSignatureSize bounds one Sigstore bundle.
+	MaxSignatureSize = bundle.MaxSigstoreBundleSize
 	// MaxSignatures bounds how many signatures are tried, because anybody who
 	// may push can attach them and each costs a verification.
 	MaxSignatures = 64
