@@ -1,0 +1,151 @@
+package httpx
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// DefaultBodyLimit is what [ReadJSON] accepts of a request that carries no
+// documents.
+const DefaultBodyLimit = 1 << 20
+
+// maxJSONDepth is deeper than any document of ours and far from exhausting a
+// stack.
+const maxJSONDepth = 64
+
+// ReadBody reads a request's body of at most limit bytes. More is
+// [mesh.CodeTooLarge], known before anything is read if the client says how
+// much it sends.
+func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err == nil {
+		return body, nil
+	}
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, tooLarge(limit)
+	}
+	if r.Context().Err() != nil {
+		return nil, mesh.Errorf(mesh.CodeCanceled, "the client went away: %w", err)
+	}
+	return nil, mesh.Errorf(mesh.CodeInvalid, "the body of the request broke off: %w", err)
+}
+
+func tooLarge(limit int64) error {
+	return mesh.Errorf(mesh.CodeTooLarge, "the body of the request is larger than %d bytes", limit).
+		WithHint("send less at a time")
+}
+
+// ReadJSON reads one JSON value of at most limit bytes into v. An unknown or
+// repeated field, a field spelled in another case, and anything behind the
+// value are [mesh.CodeInvalid] with the place: what was misspelt must not be
+// taken as absent. A content type that is not JSON is refused, so that a web
+// page cannot send a form across sites.
+func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+	if ct := r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
+		return mesh.Errorf(mesh.CodeInvalid, "the body is %q, not JSON", ct).WithHint("send Content-Type: application/json")
+	}
+	body, err := ReadBody(w, r, limit)
+	if err != nil {
+		return err
+	}
+	return DecodeJSON(body, v)
+}
+
+// DecodeJSON is ReadJSON for bytes at hand.
+func DecodeJSON(data []byte, v any) error {
+	if deeper(data, maxJSONDepth) {
+		return mesh.Errorf(mesh.CodeInvalid, "the JSON is nested deeper than %d levels", maxJSONDepth)
+	}
+	err := jsonv2.Unmarshal(data, v, jsonv2.RejectUnknownMembers(true))
+	if err == nil {
+		return nil
+	}
+	var semantic *jsonv2.SemanticError
+	var syntactic *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &semantic):
+		return mesh.Errorf(mesh.CodeInvalid, "the JSON does not fit at %s: %s", at(semantic.JSONPointer, semantic.ByteOffset), reason(semantic)).
+			WithHint("the API document at /openapi.json describes the fields")
+	case errors.As(err, &syntactic):
+		return mesh.Errorf(mesh.CodeInvalid, "that is not JSON: at %s: %w", at(syntactic.JSONPointer, syntactic.ByteOffset), syntactic.Err)
+	}
+	return mesh.Errorf(mesh.CodeInvalid, "that is not JSON: %w", err)
+}
+
+func at(p jsontext.Pointer, offset int64) string {
+	if p == "" {
+		return "byte " + strconv.FormatInt(offset, 10)
+	}
+	return string(p)
+}
+
+// reason leaves out the Go types, which are of no use to a client.
+func reason(e *jsonv2.SemanticError) string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("a %s does not belong there", e.JSONKind)
+}
+
+// deeper reports whether arrays and objects are nested deeper than limit. It
+// trusts nothing: it also ends on what is not JSON.
+func deeper(data []byte, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+func isJSON(contentType string) bool {
+	t, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+}
+
+// WriteJSON answers with v. An error means that v cannot be written as JSON
+// and that nothing was sent.
+func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	body = append(body, '\n')
+	h := w.Header()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client has gone: nobody is left to tell
+	}
+	return nil
+}
