@@ -54,7 +54,9 @@ func (h *Hub) AdminTokenFile() string { return "" }
 
 // AdminToken returns the administrator's token, for programs that run hub and
 // runtime in one process.
-func (h *Hub) AdminToken() (string, error) { return "", mesh.Errorf(mesh.CodeUnsupported, "being built") }
+func (h *Hub) AdminToken() (string, error) {
+	return "", mesh.Errorf(mesh.CodeUnsupported, "being built")
+}
 
 // Ready reports whether the official packs are indexed.
 func (h *Hub) Ready(ctx context.Context) bool { return false }
