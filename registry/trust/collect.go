@@ -2,7 +2,6 @@ package trust
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -45,10 +44,5 @@ func rank(d ocispec.Descriptor) int {
 
 // passable tells content that is no signature from a failure to read.
 func passable(err error) bool {
-	for _, code := range []mesh.Code{mesh.CodeInvalid, mesh.CodePolicyInvalid, mesh.CodeNotFound, mesh.CodeTooLarge} {
-		if errors.Is(err, &mesh.Error{Code: code}) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]mesh.Code{mesh.CodeInvalid, mesh.CodePolicyInvalid, mesh.CodeNotFound, mesh.CodeTooLarge}, mesh.CodeOf(err))
 }
