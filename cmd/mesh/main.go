@@ -1,0 +1,20 @@
+// Command mesh is the whole product in one program: command line, hub and
+// runtime. See `mesh --help`.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cli.Main(ctx, os.Args[1:], iostreams.System())
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,24 @@
+// Package policy holds the commands `mesh policy …`: writing, checking,
+// packing, publishing, fetching and verifying policy bundles.
+//
+// Each verb is a file. What the verbs do stands elsewhere: internal/publish
+// reads and checks sources, registry/bundle packs, registry/remote transfers,
+// registry/sign and registry/trust sign and verify.
+package policy
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+)
+
+// NewCmdPolicy returns `policy` with its verbs.
+func NewCmdPolicy(env *command.Env) *cobra.Command {
+	return command.Group("policy", "Write, check, publish and verify policies",
+		newCmdInit(env, nil),
+		newCmdSchema(env, nil),
+		newCmdLint(env, nil),
+		newCmdTest(env, nil),
+		newCmdBuild(env, nil),
+	)
+}

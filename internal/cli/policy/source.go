@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/catalog/frameworks"
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/publish"
+)
+
+// refVersion is the form of --ref: namespace/name:version.
+var refVersion = regexp.MustCompile(`^[^/:@\s]+/[^/:@\s]+:[^/:@\s]+$`)
+
+// addRef adds --ref to a command that reads sources.
+func addRef(cmd *cobra.Command, target *string) {
+	cmd.Flags().StringVar(target, "ref", "", "build as `namespace/name:version`; needed for a lone policy file, wins over bundle.yaml")
+}
+
+// checkRef refuses a malformed --ref.
+func checkRef(ref string) error {
+	if ref == "" || refVersion.MatchString(ref) {
+		return nil
+	}
+	return command.UsageErrorf("--ref %q is not namespace/name:version", ref).WithHint("for example --ref acme/guardrails:1.0.0")
+}
+
+// load reads sources and fails with all findings if any is an error. The
+// findings that remain are warnings.
+func load(path, ref string) (*publish.Source, []mesh.Finding, error) {
+	controls, err := frameworks.Load()
+	if err != nil {
+		return nil, nil, err
+	}
+	source, findings, err := publish.Load(path, publish.LoadOptions{Ref: ref, Controls: controls})
+	if err != nil {
+		return nil, nil, err
+	}
+	if source == nil || mesh.HasErrors(findings) {
+		return nil, nil, mesh.Errorf(mesh.CodePolicyInvalid, "%s cannot be built", path).WithFindings(findings)
+	}
+	return source, findings, nil
+}
+
+// localRef names a lone policy file that is only looked at, not published.
+func localRef(path, ref string) string {
+	ext := filepath.Ext(path)
+	if ref != "" || (ext != ".yaml" && ext != ".yml") {
+		return ref
+	}
+	name := nameFromDir(strings.TrimSuffix(path, ext))
+	if name == "" {
+		name = "policy"
+	}
+	return "local/" + name + ":0.0.0"
+}
