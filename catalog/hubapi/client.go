@@ -79,6 +79,21 @@ func (c *Client) Controls(ctx context.Context, id mesh.FrameworkID, cursor strin
 	return get[Page[Control]](ctx, c, "/frameworks/"+url.PathEscape(string(id))+"/controls", values("cursor", cursor, "limit", "1000"))
 }
 
+// Framework describes one framework, by its id or another of its names.
+func (c *Client) Framework(ctx context.Context, id string) (Framework, error) {
+	return get[Framework](ctx, c, "/frameworks/"+url.PathEscape(id), nil)
+}
+
+// Namespaces lists the namespaces the caller may see.
+func (c *Client) Namespaces(ctx context.Context, cursor string) (Page[NamespaceInfo], error) {
+	return get[Page[NamespaceInfo]](ctx, c, "/namespaces", values("cursor", cursor))
+}
+
+// PutNamespace creates a namespace or changes its visibility.
+func (c *Client) PutNamespace(ctx context.Context, r NamespaceRequest) (NamespaceInfo, error) {
+	return send[NamespaceInfo](ctx, c, http.MethodPost, "/namespaces", r)
+}
+
 // AddKey registers a signing key for a namespace and creates the namespace if
 // it does not exist. A key that is registered already is returned as it is.
 func (c *Client) AddKey(ctx context.Context, ns mesh.Namespace, pem string) (Key, error) {
@@ -88,6 +103,18 @@ func (c *Client) AddKey(ctx context.Context, ns mesh.Namespace, pem string) (Key
 // Keys lists the signing keys of a namespace.
 func (c *Client) Keys(ctx context.Context, ns mesh.Namespace) (Page[Key], error) {
 	return get[Page[Key]](ctx, c, keysPath(ns), nil)
+}
+
+// RevokeKey ends the use of a signing key. Releases whose signature the hub
+// saw before stay verified. A key that is revoked already stays as it is.
+func (c *Client) RevokeKey(ctx context.Context, ns mesh.Namespace, fingerprint string) (Key, error) {
+	var out Key
+	req, err := c.request(ctx, http.MethodDelete, keysPath(ns)+"/"+url.PathEscape(fingerprint), nil, nil)
+	if err != nil {
+		return out, err
+	}
+	_, err = c.do(req, &out)
+	return out, err
 }
 
 // Enrol registers a runtime.

@@ -179,6 +179,18 @@ type NamespaceInfo struct {
 	CreatedAt  time.Time      `json:"createdAt"`
 }
 
+// NamespaceRequest creates a namespace or changes its visibility.
+type NamespaceRequest struct {
+	Name       mesh.Namespace `json:"name"`
+	Visibility string         `json:"visibility,omitzero"` // public or private; empty: public
+}
+
+// The visibilities of a namespace.
+const (
+	VisibilityPublic  = "public"  // anybody may read it
+	VisibilityPrivate = "private" // only the tenant's own callers may
+)
+
 // KeyRequest registers a signing key for a namespace.
 type KeyRequest struct {
 	PublicKey string `json:"publicKey"` // PEM, PKIX
@@ -229,6 +241,9 @@ type JournalStatus struct {
 	JournalID    mesh.JournalID `json:"journalId"`
 	AckedThrough uint64         `json:"ackedThrough"` // every record up to here is durable at the hub; 0: none
 	LastSeq      uint64         `json:"lastSeq"`      // highest the runtime reported
+	// Malformed counts the records that were stored although the hub could not
+	// read them.
+	Malformed uint64 `json:"malformed,omitzero"`
 }
 
 // The sources of a subscription.
