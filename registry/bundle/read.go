@@ -38,7 +38,13 @@ type Bundle struct {
 	Manifest ocispec.Manifest
 	Config   Config
 	Files    []File // in the manifest's order
+
+	artifact *Artifact
 }
+
+// Artifact returns the bundle as it was read, byte for byte, for storing it
+// where [Read] will find it again. A Bundle that Read did not make has none.
+func (b *Bundle) Artifact() *Artifact { return b.artifact }
 
 // Rules returns the policy document.
 func (b *Bundle) Rules() File {
@@ -92,30 +98,64 @@ func Read(ctx context.Context, f Fetcher, d mesh.Digest) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bundle{Digest: d, Manifest: *m}
-	configData, err := fetchBlob(ctx, f, m.Config)
-	if err != nil {
+	b := &Bundle{Digest: d, Manifest: *m, artifact: &Artifact{
+		artifactType: m.ArtifactType,
+		manifest:     blob{descriptor(ocispec.MediaTypeImageManifest, data), data},
+	}}
+	b.artifact.manifest.desc.Digest = digest.Digest(d) // of either algorithm
+	if err := b.readConfig(ctx, f); err != nil {
 		return nil, err
 	}
-	config, err := ParseConfig(configData)
-	if err != nil {
-		return nil, err
-	}
-	b.Config = *config
 	for _, desc := range m.Layers {
-		layer, err := fetchBlob(ctx, f, desc)
-		if err != nil {
+		if err := b.readLayer(ctx, f, desc); err != nil {
 			return nil, err
 		}
-		file := File{Title: desc.Annotations[ocispec.AnnotationTitle], MediaType: desc.MediaType, Data: layer}
-		if desc.MediaType == MediaTypeOPA {
-			if err := checkArchive(file.Title, layer); err != nil {
-				return nil, err
-			}
-		}
-		b.Files = append(b.Files, file)
 	}
 	return b, nil
+}
+
+func (b *Bundle) readConfig(ctx context.Context, f Fetcher) error {
+	data, err := b.fetch(ctx, f, b.Manifest.Config)
+	if err != nil {
+		return err
+	}
+	config, err := ParseConfig(data)
+	if err != nil {
+		return err
+	}
+	b.Config = *config
+	return nil
+}
+
+func (b *Bundle) readLayer(ctx context.Context, f Fetcher, desc ocispec.Descriptor) error {
+	data, err := b.fetch(ctx, f, desc)
+	if err != nil {
+		return err
+	}
+	file := File{Title: desc.Annotations[ocispec.AnnotationTitle], MediaType: desc.MediaType, Data: data}
+	if desc.MediaType == MediaTypeOPA {
+		if err := checkArchive(file.Title, data); err != nil {
+			return err
+		}
+	}
+	b.Files = append(b.Files, file)
+	return nil
+}
+
+// fetch returns a blob, once per digest, and keeps it for Artifact.
+func (b *Bundle) fetch(ctx context.Context, f Fetcher, desc ocispec.Descriptor) ([]byte, error) {
+	for _, have := range b.artifact.blobs {
+		if have.desc.Digest == desc.Digest && have.desc.Size == desc.Size {
+			return have.data, nil
+		}
+	}
+	data, err := fetchBlob(ctx, f, desc)
+	if err != nil {
+		return nil, err
+	}
+	desc.Annotations = nil
+	b.artifact.blobs = append(b.artifact.blobs, blob{desc, data})
+	return data, nil
 }
 
 // ParseManifest reads the manifest of a bundle and checks its shape, without

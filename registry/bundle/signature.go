@@ -38,12 +38,13 @@ const (
 	sigstoreBundlePrefix = "application/vnd.dev.sigstore.bundle"
 )
 
-// PackSignature makes the manifest that attaches a Sigstore bundle of the
-// given in-toto predicate type to a subject. created is written down only if
-// it is not zero.
-func PackSignature(subject ocispec.Descriptor, sigstoreBundle []byte, predicateType string, created time.Time) (*Artifact, error) {
-	if len(sigstoreBundle) > MaxSigstoreBundleSize {
-		return nil, mesh.Errorf(mesh.CodeTooLarge, "the Sigstore bundle has %d bytes, more than the %d allowed", len(sigstoreBundle), MaxSigstoreBundleSize)
+// PackSignature makes the manifest that attaches a Sigstore bundle to a
+// subject. created is written down only if it is not zero. What is no Sigstore
+// bundle v0.3 around a statement is refused with [mesh.CodeInvalid].
+func PackSignature(subject ocispec.Descriptor, sigstoreBundle []byte, created time.Time) (*Artifact, error) {
+	predicateType, err := predicateTypeOf(sigstoreBundle)
+	if err != nil {
+		return nil, err
 	}
 	a := &Artifact{artifactType: MediaTypeSigstoreBundle}
 	m := ocispec.Manifest{
@@ -67,6 +68,29 @@ func PackSignature(subject ocispec.Descriptor, sigstoreBundle []byte, predicateT
 	}
 	a.manifest = blob{descriptor(ocispec.MediaTypeImageManifest, data), data}
 	return a, nil
+}
+
+// predicateTypeOf reads what a Sigstore bundle states, without verifying it.
+func predicateTypeOf(sigstoreBundle []byte) (string, error) {
+	if len(sigstoreBundle) > MaxSigstoreBundleSize {
+		return "", mesh.Errorf(mesh.CodeTooLarge, "the Sigstore bundle has %d bytes, more than the %d allowed", len(sigstoreBundle), MaxSigstoreBundleSize)
+	}
+	var b struct {
+		MediaType    string `json:"mediaType"`
+		DSSEEnvelope struct {
+			Payload []byte `json:"payload"`
+		} `json:"dsseEnvelope"`
+	}
+	if err := json.Unmarshal(sigstoreBundle, &b); err != nil || b.MediaType != MediaTypeSigstoreBundle {
+		return "", mesh.Errorf(mesh.CodeInvalid, "it is not a Sigstore bundle v0.3").WithHint("sign with mesh policy sign, or with cosign sign --new-bundle-format")
+	}
+	var statement struct {
+		PredicateType string `json:"predicateType"`
+	}
+	if err := json.Unmarshal(b.DSSEEnvelope.Payload, &statement); err != nil {
+		return "", mesh.Errorf(mesh.CodeInvalid, "the Sigstore bundle holds no signed statement")
+	}
+	return statement.PredicateType, nil
 }
 
 // MayBeSignature reports whether a referrer, as a registry lists it, may
