@@ -1,7 +1,12 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
@@ -31,9 +36,10 @@ const (
 	Deferred              // the policies in audit mode, after it
 )
 
-// Result is what [Program.Evaluate] fills. The zero value is ready; reusing one
-// reuses its memory. Nothing in it is shared with the program but strings and
-// the obligations' properties, which must not be changed.
+// Result is what [Program.Evaluate] fills. The zero value is ready. Reusing one
+// overwrites its slices, so that whoever keeps one of them must clone it first;
+// what their elements refer to is never overwritten, belongs in part to the
+// program and must not be changed.
 type Result struct {
 	// Allowed is what the enforcement point must do: false if a policy in
 	// enforce mode was violated or could not be evaluated.
@@ -77,33 +83,162 @@ type PolicyInfo struct {
 // Program is a compiled set of policies. It is immutable and safe for
 // concurrent use.
 type Program struct {
+	policies []*compiledPolicy
+	inline   []*compiledPolicy // enforce and monitor
+	deferred []*compiledPolicy // audit
+}
+
+// compiledPolicy is one policy of a program.
+type compiledPolicy struct {
+	info          PolicyInfo
+	denyByDefault bool
+	severity      mesh.Severity // of what default: deny denies
+	rules         []*rule       // in the order of the document
+	// byType holds the rules that can look at actions of one type, and others
+	// those that can look at the types not in it; both in order.
+	byType map[string][]*rule
+	others []*rule
+}
+
+// rule is one rule, built-in or custom, ready to run.
+type rule struct {
+	id             string
+	when, require  *expr.Expr // nil: always true
+	records        map[string]expr.Values
+	controls       []mesh.ControlID
+	severity       mesh.Severity
+	message        string
+	recommendation string
+	obligations    []mesh.Obligation
 }
 
 // Compile builds the program of the policies given, in their order. The error
 // is a *[mesh.Error] of code CodePolicyInvalid that carries the findings, or
-// of CodeInvalid if parameters do not fit.
-func Compile(policies []Policy) (*Program, error) { return &Program{}, nil }
+// of CodeInvalid if parameters or a mode do not fit.
+func Compile(policies []Policy) (*Program, error) {
+	p := &Program{}
+	for _, source := range policies {
+		c, err := compilePolicy(source)
+		if err != nil {
+			return nil, err
+		}
+		p.policies = append(p.policies, c)
+		if c.info.Mode == mesh.ModeAudit {
+			p.deferred = append(p.deferred, c)
+		} else {
+			p.inline = append(p.inline, c)
+		}
+	}
+	return p, nil
+}
 
-// Evaluate decides the action by the policies of one phase and overwrites r.
-func (p *Program) Evaluate(a *mesh.Action, phase Phase, r *Result) {}
+func compilePolicy(source Policy) (*compiledPolicy, error) {
+	doc := source.Document
+	if doc == nil {
+		return nil, mesh.Errorf(mesh.CodeInvalid, "policy %s has no document", source.ID)
+	}
+	if source.Mode != "" && !source.Mode.Valid() {
+		return nil, mesh.Errorf(mesh.CodeInvalid, "policy %s: %q is not a mode", source.ID, source.Mode).WithHint("the modes are enforce, monitor and audit")
+	}
+	params, err := doc.BindParams(source.Params)
+	if err != nil {
+		return nil, err
+	}
+	checked := check(doc)
+	if mesh.HasErrors(checked.findings) {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "policy %s does not compile", source.ID).
+			WithFindings(checked.findings).WithHint("run mesh policy lint on it")
+	}
+	index := source.Controls
+	if index == nil {
+		index = RuleIndex(doc, nil)
+	}
+	c := &compiledPolicy{
+		info:          PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode},
+		denyByDefault: doc.DenyByDefault,
+		severity:      doc.Enforcement.Severity,
+	}
+	if source.Mode != "" && source.Mode.WeakerThan(c.info.Mode) {
+		c.info.Mode, c.info.Weakened = source.Mode, true
+	}
+	paramValues := checked.env.Bind(params)
+	for i := range doc.Rules {
+		r := checked.rules[i]
+		r.controls = index[r.id]
+		if doc.Rules[i].Primitive == "" {
+			r.records = map[string]expr.Values{paramsVariable: paramValues}
+		}
+		c.rules = append(c.rules, r)
+		c.info.Rules = append(c.info.Rules, r.id)
+	}
+	c.index()
+	return c, nil
+}
+
+// index sorts the rules by the action types they can look at.
+func (c *compiledPolicy) index() {
+	c.byType = map[string][]*rule{}
+	for _, r := range c.rules {
+		for _, t := range r.types() {
+			c.byType[t] = nil
+		}
+	}
+	for _, r := range c.rules {
+		types := r.types()
+		if types == nil {
+			c.others = append(c.others, r)
+		}
+		for t, rules := range c.byType {
+			if types == nil || slices.Contains(types, t) {
+				c.byType[t] = append(rules, r)
+			}
+		}
+	}
+}
+
+// types returns the action types the rule can look at; nil means any.
+func (r *rule) types() []string {
+	if r.when == nil {
+		return nil
+	}
+	return r.when.ActionTypes()
+}
+
+// rulesFor returns the rules that can look at an action of that type.
+func (c *compiledPolicy) rulesFor(actionType string) []*rule {
+	if rules, ok := c.byType[actionType]; ok {
+		return rules
+	}
+	return c.others
+}
 
 // HasDeferred reports whether any policy is in audit mode, so that a
 // [Deferred] evaluation has to follow.
-func (p *Program) HasDeferred() bool { return false }
+func (p *Program) HasDeferred() bool { return len(p.deferred) > 0 }
 
 // Policies describes the policies of the program, in the order of [Compile].
-func (p *Program) Policies() []PolicyInfo { return nil }
-
-// Lint reports everything that is wrong with the meaning of a document that
-// [policy.Parse] accepted: CEL that does not compile, an optional field read
-// without has(), unknown controls. A nil index accepts any control as written.
-// Findings are in the order of the file.
-func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding { return nil }
-
-// RuleIndex returns for every rule of the document the controls it serves, in
-// their canonical spelling. A custom rule names its own; a built-in section
-// serves what the document's controls section says, else what its primitive
-// can serve in the document's framework. No value is nil.
-func RuleIndex(doc *policy.Document, controls policy.ControlIndex) map[string][]mesh.ControlID {
-	return nil
+func (p *Program) Policies() []PolicyInfo {
+	out := make([]PolicyInfo, len(p.policies))
+	for i, c := range p.policies {
+		out[i] = c.info
+		out[i].Rules = slices.Clone(c.info.Rules)
+	}
+	return out
 }
+
+// strictest returns the stricter of two modes.
+func strictest(a, b mesh.Mode) mesh.Mode {
+	if a.WeakerThan(b) {
+		return b
+	}
+	return a
+}
+
+// sortControls orders and removes what stands twice.
+func sortControls(ids []mesh.ControlID) []mesh.ControlID {
+	slices.SortFunc(ids, func(a, b mesh.ControlID) int { return cmp.Compare(a, b) })
+	return slices.Compact(ids)
+}
+
+// joined lists ids for a sentence.
+func joined(ids []string) string { return strings.Join(ids, ", ") }

@@ -124,7 +124,3 @@ type ControlIndex interface {
 	// others are accepted as written.
 	Known(framework mesh.FrameworkID) bool
 }
-
-// ParamsSchema returns the JSON Schema 2020-12 of the parameters the document
-// declares: what a subscriber may set.
-func (d *Document) ParamsSchema() []byte { return nil }

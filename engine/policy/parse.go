@@ -1,37 +1,202 @@
 package policy
 
 import (
-	_ "embed"
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
+	"github.com/ai-agent-mesh/mesh/engine/spelling"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
+
+// RuleDefault is the ruleId of what "default: deny" denies. No custom rule may
+// have it.
+const RuleDefault = "default"
+
+// The severities of violations whose policy does not grade them.
+const (
+	DefaultSeverity       = mesh.SeverityHigh   // of built-in rules
+	DefaultCustomSeverity = mesh.SeverityMedium // of custom rules
+)
+
+// majorVersion is the only major version of the language there is.
+const majorVersion = "3."
 
 // Parse reads one policy document. file is only used in positions. All
 // findings are returned at once, in the order of the file; the document is nil
 // if any of them is an error.
-func Parse(file string, src []byte) (*Document, []mesh.Finding) { return &Document{File: file}, nil }
-
-// Expr is a CEL expression, and where each of its characters stands.
-type Expr struct {
-	Source   string
-	Position mesh.Position
+func Parse(file string, src []byte) (*Document, []mesh.Finding) {
+	yamlDoc, findings := yamldoc.Parse(file, src)
+	if yamlDoc == nil {
+		return nil, findings
+	}
+	if f, ok := checkVersion(yamlDoc); !ok {
+		return nil, append(findings, f)
+	}
+	findings = append(findings, schema().Validate(yamlDoc, yamlDoc.Root)...)
+	if mesh.HasErrors(findings) {
+		return nil, findings
+	}
+	p := parser{doc: yamlDoc, lines: bytes.Split(src, []byte("\n")), findings: findings}
+	d := p.document(yamlDoc.Root)
+	slices.SortStableFunc(p.findings, byPlace)
+	if mesh.HasErrors(p.findings) {
+		return nil, p.findings
+	}
+	return d, p.findings
 }
 
-// IsZero reports whether there is no expression.
-func (e Expr) IsZero() bool { return e.Source == "" }
+func byPlace(a, b mesh.Finding) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) }
 
-// At returns the position in the file of the character at offset, counted in
-// Unicode code points from the start of the expression.
-func (e Expr) At(offset int) mesh.Position { return e.Position }
+// schema is the compiled policy schema. It is embedded, so that a fault in it
+// is one of the program; the tests of this package compile it.
+var schema = sync.OnceValue(func() *yamldoc.Schema {
+	s, err := yamldoc.CompileSchema(policySchema)
+	if err != nil {
+		panic(err)
+	}
+	return s
+})
 
-// Schema returns the JSON Schema (2020-12) of a policy, version 3.0.0.
-func Schema() []byte { return policySchema }
+// checkVersion refuses a language of another major version before anything
+// else is said about the document.
+func checkVersion(d *yamldoc.Document) (mesh.Finding, bool) {
+	n := yamldoc.Get(d.Root, "version")
+	if n == nil || n.ShortTag() != "!!str" || strings.HasPrefix(n.Value, majorVersion) {
+		return mesh.Finding{}, true // the schema has the rest to say
+	}
+	return mesh.Finding{
+		Position: d.Position(n), Level: mesh.LevelError, Rule: "unknown-version",
+		Message: fmt.Sprintf("version %q of the policy language is not known", n.Value),
+		Hint:    `version is that of the language, not of your release; write version: "3.0.0"`,
+	}, false
+}
 
-// ActionSchema returns the JSON Schema (2020-12) of an action.
-func ActionSchema() []byte { return actionSchema }
+// parser builds the tree of a document whose shape is known to be right.
+type parser struct {
+	doc      *yamldoc.Document
+	lines    [][]byte
+	findings []mesh.Finding
+}
 
-//go:embed schema/policy-v3.0.0.json
-var policySchema []byte
+func (p *parser) report(level mesh.FindingLevel, n *yaml.Node, rule, message, hint string) {
+	p.findings = append(p.findings, mesh.Finding{Position: p.doc.Position(n), Level: level, Rule: rule, Message: message, Hint: hint})
+}
 
-//go:embed schema/action-v3.0.0.json
-var actionSchema []byte
+func (p *parser) label(n *yaml.Node) Label {
+	return Label{Value: n.Value, Position: p.doc.Position(n)}
+}
+
+func (p *parser) labels(n *yaml.Node) []Label {
+	if n == nil {
+		return nil
+	}
+	out := make([]Label, len(n.Content))
+	for i, child := range n.Content {
+		out[i] = p.label(child)
+	}
+	return out
+}
+
+func (p *parser) document(root *yaml.Node) *Document {
+	d := &Document{
+		File:          p.doc.File,
+		Version:       text(root, "version"),
+		Name:          text(root, "name"),
+		Description:   text(root, "description"),
+		DenyByDefault: text(root, "default") == "deny",
+		Enforcement:   p.enforcement(yamldoc.Get(root, "enforcement")),
+	}
+	if n := yamldoc.Get(root, "framework"); n != nil {
+		d.Framework = p.label(n)
+	}
+	d.Params = p.params(yamldoc.Get(root, "params"))
+	rules := yamldoc.Get(root, "rules")
+	d.Rules = append(p.builtIn(rules), p.custom(yamldoc.Get(rules, "custom"))...)
+	slices.SortStableFunc(d.Rules, func(a, b Rule) int {
+		return cmp.Or(a.Position.Line-b.Position.Line, a.Position.Column-b.Position.Column)
+	})
+	d.Bindings = p.bindings(yamldoc.Get(root, "controls"), d.Rules)
+	if len(d.Rules) == 0 && !d.DenyByDefault {
+		p.report(mesh.LevelWarning, rules, "no-rules", "the policy has no rule and allows everything", "add a section below rules, or write default: deny")
+	}
+	return d
+}
+
+func text(n *yaml.Node, key string) string {
+	if v := yamldoc.Get(n, key); v != nil {
+		return v.Value
+	}
+	return ""
+}
+
+func (p *parser) enforcement(n *yaml.Node) Enforcement {
+	e := Enforcement{Mode: mesh.ModeEnforce, Severity: DefaultSeverity}
+	if n == nil {
+		return e
+	}
+	if mode := text(n, "mode"); mode != "" {
+		e.Mode = mesh.Mode(mode)
+	}
+	actions := yamldoc.Get(n, "actions_on_violation")
+	if actions == nil {
+		return e
+	}
+	blocks := 0
+	for _, child := range actions.Content {
+		a := ViolationAction{
+			Action:      text(child, "action"),
+			Severity:    mesh.Severity(text(child, "severity")),
+			Channels:    stringList(yamldoc.Get(child, "channels")),
+			Recipients:  stringList(yamldoc.Get(child, "recipients")),
+			Destination: text(child, "destination"),
+			Position:    p.doc.Position(child),
+		}
+		if a.Action == ActionBlock {
+			if blocks++; blocks > 1 {
+				p.report(mesh.LevelError, child, "duplicate-action", "block stands here for the second time", "keep one: its severity is that of all built-in rules")
+			}
+			e.Severity = cmp.Or(a.Severity, DefaultSeverity)
+		}
+		e.Actions = append(e.Actions, a)
+	}
+	return e
+}
+
+func stringList(n *yaml.Node) []string {
+	if n == nil {
+		return nil
+	}
+	out := make([]string, len(n.Content))
+	for i, child := range n.Content {
+		out[i] = child.Value
+	}
+	return out
+}
+
+// bindings reads the controls section. A rule it names must be built-in; that
+// the policy uses it is only expected.
+func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
+	if n == nil {
+		return nil
+	}
+	var out []Binding
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		switch {
+		case primitives.Lookup(key.Value) == nil:
+			p.report(mesh.LevelError, key, "unknown-rule", key.Value+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
+		case !slices.ContainsFunc(rules, func(r Rule) bool { return r.Primitive == key.Value }):
+			p.report(mesh.LevelWarning, key, "unused-controls", "the policy does not use the rule "+key.Value, "")
+		}
+		out = append(out, Binding{Rule: p.label(key), Controls: p.labels(n.Content[i+1])})
+	}
+	return out
+}

@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
+)
+
+// The variables of rules beside the action's.
+const (
+	paramsVariable = "params" // of custom rules: what the subscriber set
+	ruleVariable   = "rule"   // of built-in rules: what the policy says
+)
+
+// checkedPolicy is a document whose expressions were compiled.
+type checkedPolicy struct {
+	env      *expr.Env
+	rules    []*rule // like doc.Rules, without controls and values of params
+	findings []mesh.Finding
+}
+
+// check compiles every expression of a document.
+func check(doc *policy.Document) *checkedPolicy {
+	env, err := expr.NewEnv([]expr.Record{paramsRecord(doc)}, primitives.PersonalDataPredicate)
+	if err != nil { // a name that policy.Parse let through and CEL refuses
+		return &checkedPolicy{findings: []mesh.Finding{{
+			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
+		}}}
+	}
+	c := &checkedPolicy{env: env}
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		if r.Primitive != "" {
+			c.builtIn(doc, r)
+		} else {
+			c.custom(r)
+		}
+	}
+	return c
+}
+
+func paramsRecord(doc *policy.Document) expr.Record {
+	rec := expr.Record{Name: paramsVariable}
+	for _, p := range doc.Params {
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: p.Name, Type: paramType(p)})
+	}
+	return rec
+}
+
+func paramType(p policy.Param) expr.Type {
+	element := map[policy.ParamType][2]expr.Type{
+		policy.TypeString:  {expr.StringType, expr.ListOfString},
+		policy.TypeBoolean: {expr.BoolType, expr.ListOfBool},
+		policy.TypeInteger: {expr.IntType, expr.ListOfInt},
+		policy.TypeNumber:  {expr.FloatType, expr.ListOfFloat},
+	}
+	if p.Type == policy.TypeArray {
+		return element[p.Items][1]
+	}
+	return element[p.Type][0]
+}
+
+func (c *checkedPolicy) custom(source *policy.Rule) {
+	r := &rule{
+		id: source.ID, severity: source.Severity, message: source.Message,
+		recommendation: source.Recommendation, obligations: source.Obligations,
+	}
+	r.when = c.compile(source.When)
+	r.require = c.compile(source.Require)
+	if r.when != nil {
+		c.report(source.When, r.when.Unguarded(nil))
+	}
+	if r.require != nil {
+		c.report(source.Require, r.require.Unguarded(r.when))
+	}
+	c.rules = append(c.rules, r)
+}
+
+// compile returns nil for no expression and for one with errors.
+func (c *checkedPolicy) compile(e policy.Expr) *expr.Expr {
+	if e.IsZero() {
+		return nil
+	}
+	x, issues := c.env.Compile(e.Source)
+	c.report(e, issues)
+	return x
+}
+
+func (c *checkedPolicy) report(e policy.Expr, issues []expr.Issue) {
+	for _, i := range issues {
+		c.findings = append(c.findings, mesh.Finding{Position: e.At(i.Offset), Level: i.Level, Rule: i.Rule, Message: i.Message, Hint: i.Hint})
+	}
+}
+
+func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
+	compiled := compiledPrimitives()[source.Primitive]
+	p := compiled.primitive
+	c.rules = append(c.rules, &rule{
+		id: source.ID, when: compiled.when, require: compiled.require,
+		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(source.Values)},
+		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation,
+	})
+}
+
+// compiledPrimitive is a primitive whose CEL was compiled.
+type compiledPrimitive struct {
+	primitive     *primitives.Primitive
+	env           *expr.Env
+	when, require *expr.Expr
+}
+
+// compiledPrimitives compiles the library once. Its CEL is ours, so that a
+// fault in it is one of the program; the tests of this package compile it.
+var compiledPrimitives = sync.OnceValue(func() map[string]*compiledPrimitive {
+	out := map[string]*compiledPrimitive{}
+	for _, p := range primitives.All() {
+		rec := expr.Record{Name: ruleVariable}
+		for _, parameter := range p.Parameters {
+			rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})
+		}
+		env, err := expr.NewEnv([]expr.Record{rec}, primitives.PersonalDataPredicate)
+		if err != nil {
+			panic(err)
+		}
+		out[p.ID] = &compiledPrimitive{primitive: p, env: env, when: mustCompile(env, p.When), require: mustCompile(env, p.Require)}
+	}
+	return out
+})
+
+// personalData is the compiled predicate that primitives share.
+var personalData = sync.OnceValue(func() *expr.Expr {
+	env, err := expr.NewEnv(nil)
+	if err != nil {
+		panic(err)
+	}
+	return mustCompile(env, primitives.PersonalData())
+})
+
+func mustCompile(env *expr.Env, source string) *expr.Expr {
+	x, issues := env.Compile(source)
+	if x == nil {
+		panic(fmt.Sprintf("engine: primitive %q: %v", source, issues))
+	}
+	return x
+}
+
+func parameterType(t primitives.Type) expr.Type {
+	switch t {
+	case primitives.Flag:
+		return expr.BoolType
+	case primitives.Count:
+		return expr.IntType
+	case primitives.Texts:
+		return expr.ListOfString
+	}
+	return expr.StringType
+}

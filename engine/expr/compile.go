@@ -1,0 +1,210 @@
+package expr
+
+import (
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// Issue is one thing that is wrong with an expression.
+type Issue struct {
+	Offset  int // in code points from the start of the expression
+	Level   mesh.FindingLevel
+	Rule    string // as in [mesh.Finding]
+	Message string
+	Hint    string
+}
+
+// Expr is a compiled expression of type bool. It is immutable and safe for
+// concurrent use.
+type Expr struct {
+	checked *cel.Ast
+	program cel.Program
+	types   []string // the action types it can be true for; nil: any
+}
+
+// Compile parses and type-checks an expression. All faults are returned at
+// once; the Expr is nil if there are any.
+func (e *Env) Compile(source string) (*Expr, []Issue) {
+	parsed, issues := e.cel.Parse(source)
+	if issues.Err() != nil {
+		return nil, e.explain(source, nil, issues)
+	}
+	checked, issues := e.cel.Check(parsed)
+	if issues.Err() != nil {
+		return nil, e.explain(source, parsed, issues)
+	}
+	if out := checked.OutputType(); !out.IsExactType(types.BoolType) {
+		return nil, []Issue{{
+			Level: mesh.LevelError, Rule: "cel-type",
+			Message: fmt.Sprintf("the expression must be true or false, but is of type %s", out),
+			Hint:    "compare it with something, for example with == true",
+		}}
+	}
+	if issue, ok := e.checkKinds(checked.NativeRep()); !ok {
+		return nil, []Issue{issue}
+	}
+	if issue, ok := e.checkCost(checked); !ok {
+		return nil, []Issue{issue}
+	}
+	program, err := e.cel.Program(checked, e.programOptions(checked.NativeRep())...)
+	if err != nil {
+		return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}
+	}
+	return &Expr{checked: checked, program: program, types: typesOf(checked.NativeRep().Expr())}, nil
+}
+
+// checkKinds refuses what type-checks but has no use here.
+func (e *Env) checkKinds(a *ast.AST) (Issue, bool) {
+	var found *Issue
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		if x.Kind() == ast.StructKind && found == nil {
+			found = &Issue{
+				Offset: startOf(a, x.ID()), Level: mesh.LevelError, Rule: "cel-type",
+				Message: "an expression cannot make an object of type " + x.AsStruct().TypeName(),
+			}
+		}
+	}))
+	if found != nil {
+		return *found, false
+	}
+	return Issue{}, true
+}
+
+// startOf returns the offset of a node in the source.
+func startOf(a *ast.AST, id int64) int {
+	if r, ok := a.SourceInfo().GetOffsetRange(id); ok {
+		return int(r.Start)
+	}
+	return 0
+}
+
+// sizes bounds what the cost estimate assumes of the action's lists and texts.
+type sizes struct{}
+
+// EstimateSize assumes the same size for all that the expression itself does
+// not make.
+func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	if node.ComputedSize() != nil {
+		return nil
+	}
+	s := cost.RangedSizeEstimate(0, assumedSize)
+	return &s
+}
+
+// EstimateCallCost leaves functions to cel-go.
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
+
+// checkCost refuses an expression that could cost too much.
+func (e *Env) checkCost(checked *cel.Ast) (Issue, bool) {
+	estimate, err := e.cel.EstimateCost(checked, sizes{})
+	if err == nil && estimate.Max <= MaxStaticCost {
+		return Issue{}, true
+	}
+	return Issue{
+		Level: mesh.LevelError, Rule: "cel-cost",
+		Message: fmt.Sprintf("the expression can cost more than %d operations with lists of %d elements", MaxStaticCost, assumedSize),
+		Hint:    "avoid loops within loops; compare with lists of params by in",
+	}, false
+}
+
+// programOptions bounds the run-time cost where it is not bounded by the
+// length of the expression. Counting makes an evaluation about ten times as
+// expensive, which is why all others go without.
+func (e *Env) programOptions(a *ast.AST) []cel.ProgramOption {
+	unbounded := false
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		switch x.Kind() {
+		case ast.ComprehensionKind:
+			unbounded = true
+		case ast.CallKind:
+			unbounded = unbounded || x.AsCall().FunctionName() == overloads.Matches
+		}
+	}))
+	if !unbounded {
+		return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	}
+	return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxRunCost)}
+}
+
+// Eval evaluates the expression. An error means that it has no value: it read
+// an absent field, divided by zero, or cost too much.
+func (x *Expr) Eval(in *Input) (bool, error) {
+	out, _, err := x.program.Eval(in)
+	if err != nil {
+		return false, err
+	}
+	b, ok := out.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("the value is of type %s, not bool", out.Type().TypeName())
+	}
+	return bool(b), nil
+}
+
+// ActionTypes returns the action types for which the expression can be true or
+// fail; for all others it is false. Nil means that it can be for any.
+func (x *Expr) ActionTypes() []string { return x.types }
+
+// typesOf reads action.type == "…" and action.type in […] from the conjuncts
+// of an expression. A conjunction with a false conjunct is false even where
+// another fails, so skipping the rest loses no error.
+func typesOf(x ast.Expr) []string {
+	if x.Kind() != ast.CallKind {
+		return nil
+	}
+	call := x.AsCall()
+	args := call.Args()
+	switch call.FunctionName() {
+	case operators.LogicalAnd:
+		for _, a := range args {
+			if t := typesOf(a); t != nil {
+				return t
+			}
+		}
+	case operators.Equals:
+		for i, a := range args {
+			if isActionType(a) {
+				return literals(args[1-i])
+			}
+		}
+	case operators.In:
+		if isActionType(args[0]) && args[1].Kind() == ast.ListKind {
+			return literals(args[1].AsList().Elements()...)
+		}
+	}
+	return nil
+}
+
+func isActionType(x ast.Expr) bool {
+	if x.Kind() != ast.SelectKind {
+		return false
+	}
+	s := x.AsSelect()
+	return !s.IsTestOnly() && s.FieldName() == "type" && s.Operand().Kind() == ast.IdentKind && strings.TrimPrefix(s.Operand().AsIdent(), ".") == "action"
+}
+
+// literals returns the texts, or nil if any is not a literal text.
+func literals(exprs ...ast.Expr) []string {
+	out := make([]string, 0, len(exprs))
+	for _, x := range exprs {
+		if x.Kind() != ast.LiteralKind {
+			return nil
+		}
+		s, ok := x.AsLiteral().(types.String)
+		if !ok {
+			return nil
+		}
+		out = append(out, string(s))
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+package expr
+
+import (
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+
+	"github.com/ai-agent-mesh/mesh/engine/shape"
+)
+
+// Reads returns what the expression looks at: paths of the action such as
+// data.purpose or tool.args.amount, sorted; of a list only the list. Predicates
+// it asks are named with their parentheses.
+func (x *Expr) Reads() []string {
+	seen := map[string]bool{}
+	collectReads(x.checked.NativeRep().Expr(), seen)
+	out := make([]string, 0, len(seen))
+	for path := range seen {
+		out = append(out, path)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func collectReads(x ast.Expr, seen map[string]bool) {
+	if path := readPath(x); path != "" {
+		seen[path] = true
+		return // not also data, where data.purpose is read
+	}
+	switch x.Kind() {
+	case ast.SelectKind:
+		collectReads(x.AsSelect().Operand(), seen)
+	case ast.CallKind:
+		c := x.AsCall()
+		if c.IsMemberFunction() {
+			collectReads(c.Target(), seen)
+		}
+		for _, a := range c.Args() {
+			collectReads(a, seen)
+		}
+	case ast.ListKind:
+		for _, e := range x.AsList().Elements() {
+			collectReads(e, seen)
+		}
+	case ast.MapKind:
+		for _, e := range x.AsMap().Entries() {
+			collectReads(e.AsMapEntry().Key(), seen)
+			collectReads(e.AsMapEntry().Value(), seen)
+		}
+	case ast.ComprehensionKind:
+		c := x.AsComprehension()
+		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
+			collectReads(part, seen)
+		}
+	}
+}
+
+// readPath returns the path of the action, or the predicate, that x is.
+func readPath(x ast.Expr) string {
+	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.Index {
+		if key := indexPath(x.AsCall().Args()); key != "" && shape.Action().Field(strings.SplitN(key, ".", 2)[0]) != nil {
+			return key
+		}
+		return ""
+	}
+	path := pathOf(x)
+	if len(path) == 0 {
+		return ""
+	}
+	if predicate, ok := strings.CutPrefix(path[0], predicateMark); ok {
+		return predicate + "()"
+	}
+	if path[0] == wholeAction {
+		path = path[1:]
+	}
+	if len(path) == 0 || shape.Action().Field(path[0]) == nil {
+		return ""
+	}
+	return strings.Join(path, ".")
+}

@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
+)
+
+// Lint reports everything that is wrong with the meaning of a document that
+// [policy.Parse] accepted: CEL that does not compile, an optional field read
+// without has(), unknown controls. A nil index accepts any control as written.
+// Findings are in the order of the file.
+func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
+	findings := check(doc).findings
+	for i := range doc.Rules {
+		for _, label := range doc.Rules[i].Controls {
+			findings = append(findings, lintControl(doc, label, controls)...)
+		}
+	}
+	for _, b := range doc.Bindings {
+		for _, label := range b.Controls {
+			findings = append(findings, lintControl(doc, label, controls)...)
+		}
+	}
+	findings = append(findings, lintUnserved(doc, controls)...)
+	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
+	return findings
+}
+
+// lintControl checks that a control exists, if its framework is in the catalog.
+func lintControl(doc *policy.Document, label policy.Label, controls policy.ControlIndex) []mesh.Finding {
+	framework, local := splitControl(doc, label.Value, controls)
+	finding := mesh.Finding{Position: label.Position, Level: mesh.LevelError, Rule: "unknown-control"}
+	switch {
+	case framework == "":
+		finding.Message = "the control " + label.Value + " names no framework"
+		finding.Hint = "write it as framework:control, for example gdpr:Art.6"
+		return []mesh.Finding{finding}
+	case local == "":
+		finding.Message = label.Value + " names no control"
+		finding.Hint = "write it as framework:control, for example gdpr:Art.6"
+		return []mesh.Finding{finding}
+	case controls == nil || !controls.Known(framework):
+		return nil
+	}
+	if _, ok := controls.Resolve(framework, local); ok {
+		return nil
+	}
+	finding.Message = string(framework) + " has no control " + local
+	if nearest := controls.Nearest(framework, local); nearest != "" {
+		finding.Hint = "did you mean " + nearest + "?"
+	}
+	return []mesh.Finding{finding}
+}
+
+// lintUnserved warns of built-in rules whose decisions would name no control
+// although the document names a framework.
+func lintUnserved(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
+	if doc.Framework.Value == "" {
+		return nil
+	}
+	var out []mesh.Finding
+	index := RuleIndex(doc, controls)
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		if r.Primitive == "" || len(index[r.ID]) > 0 {
+			continue
+		}
+		out = append(out, mesh.Finding{
+			Position: r.Position, Level: mesh.LevelWarning, Rule: "no-controls",
+			Message: r.ID + " serves no known control of " + doc.Framework.Value + ", so its decisions are no evidence for it",
+			Hint:    "name the controls: controls: {" + r.ID + ": [\"" + string(Framework(doc, controls)) + ":…\"]}",
+		})
+	}
+	return out
+}
+
+// Framework returns the id of the framework that the document names, forgiving
+// about case and separators ("SOC 2" is soc2); empty if it names none. A
+// framework the catalog does not know keeps its name in lower case with
+// hyphens.
+func Framework(doc *policy.Document, controls policy.ControlIndex) mesh.FrameworkID {
+	return frameworkID(doc.Framework.Value, controls)
+}
+
+// frameworkNamer is what a [policy.ControlIndex] can be, too: a catalog that
+// knows its frameworks by more names than their ids.
+type frameworkNamer interface {
+	FrameworkID(label string) (mesh.FrameworkID, bool)
+}
+
+func frameworkID(label string, controls policy.ControlIndex) mesh.FrameworkID {
+	if namer, ok := controls.(frameworkNamer); ok {
+		if id, ok := namer.FrameworkID(label); ok {
+			return id
+		}
+	}
+	label = strings.ToLower(strings.TrimSpace(label))
+	hyphens := mesh.FrameworkID(strings.NewReplacer(" ", "-", "_", "-").Replace(label))
+	tight := mesh.FrameworkID(strings.NewReplacer(" ", "", "_", "", "-", "").Replace(label))
+	for _, id := range []mesh.FrameworkID{hyphens, tight} {
+		if known(id, controls) {
+			return id
+		}
+	}
+	return hyphens
+}
+
+// known reports whether a framework is in the catalog, or, without one, served
+// by the primitives.
+func known(id mesh.FrameworkID, controls policy.ControlIndex) bool {
+	if controls != nil {
+		return controls.Known(id)
+	}
+	for _, p := range primitives.All() {
+		if len(p.ControlsOf(id)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// splitControl reads "framework:control". A label without a framework belongs
+// to the document's.
+func splitControl(doc *policy.Document, label string, controls policy.ControlIndex) (mesh.FrameworkID, string) {
+	framework, local, ok := strings.Cut(label, ":")
+	if !ok {
+		return Framework(doc, controls), strings.TrimSpace(label)
+	}
+	return frameworkID(framework, controls), strings.TrimSpace(local)
+}
+
+// RuleIndex returns for every rule of the document the controls it serves, in
+// their canonical spelling, sorted. A custom rule names its own; a built-in one
+// serves what the document's controls section says, else what its primitive
+// can serve in the document's framework. Controls that the index does not know
+// are left as they are written; Lint reports them. No value is nil.
+func RuleIndex(doc *policy.Document, controls policy.ControlIndex) map[string][]mesh.ControlID {
+	bound := map[string][]policy.Label{}
+	for _, b := range doc.Bindings {
+		bound[b.Rule.Value] = b.Controls
+	}
+	framework := Framework(doc, controls)
+	index := make(map[string][]mesh.ControlID, len(doc.Rules))
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		labels, explicit := bound[r.ID]
+		ids := []mesh.ControlID{}
+		switch {
+		case r.Primitive == "":
+			ids = canonical(doc, r.Controls, controls)
+		case explicit:
+			ids = canonical(doc, labels, controls)
+		default:
+			if p := primitives.Lookup(r.Primitive); p != nil {
+				ids = append(ids, p.ControlsOf(framework)...)
+			}
+		}
+		index[r.ID] = sortControls(ids)
+	}
+	return index
+}
+
+func canonical(doc *policy.Document, labels []policy.Label, controls policy.ControlIndex) []mesh.ControlID {
+	ids := []mesh.ControlID{}
+	for _, label := range labels {
+		framework, local := splitControl(doc, label.Value, controls)
+		id := mesh.NewControlID(framework, local)
+		if controls != nil && controls.Known(framework) {
+			if resolved, ok := controls.Resolve(framework, local); ok {
+				id = resolved
+			}
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}

@@ -1,0 +1,73 @@
+package primitives
+
+import (
+	"strings"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// PersonalCategories are the data categories that mean personal data: pii,
+// phi, the special categories of GDPR Art. 9(1) and the criminal records of
+// Art. 10. A category counts in lower and in upper case.
+func PersonalCategories() []string {
+	return []string{
+		"pii", "phi", "special", "special_category", "sensitive",
+		"racial_origin", "ethnic_origin", "political_opinion", "religious_belief", "philosophical_belief", "religion",
+		"trade_union", "genetic", "biometric", "health", "sex_life", "sexual_orientation",
+		"criminal",
+	}
+}
+
+// PersonalFindings are the finding types that identify a person. They cover
+// the identifiers of 45 CFR 164.514(b)(2)(i) and what GDPR Art. 4(1) calls an
+// online identifier. A type counts in upper and in lower case.
+func PersonalFindings() []string {
+	return []string{
+		"PERSON", "NAME", "EMAIL", "EMAIL_ADDRESS", "PHONE", "PHONE_NUMBER", "FAX_NUMBER",
+		"ADDRESS", "STREET_ADDRESS", "LOCATION", "POSTAL_CODE", "GPS_COORDINATES",
+		"DATE_OF_BIRTH", "AGE",
+		"SSN", "US_SSN", "NATIONAL_ID", "TAX_ID", "PASSPORT", "US_PASSPORT", "DRIVER_LICENSE", "US_DRIVER_LICENSE", "ITIN", "US_ITIN", "NHS_NUMBER", "UK_NHS",
+		"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "MEDICAL_LICENSE", "NPI",
+		"CREDIT_CARD", "IBAN", "IBAN_CODE", "BANK_ACCOUNT", "US_BANK_NUMBER", "ACCOUNT_NUMBER",
+		"IP_ADDRESS", "MAC_ADDRESS", "DEVICE_ID", "IMEI", "COOKIE_ID", "USERNAME",
+		"VEHICLE_ID", "VIN", "LICENSE_PLATE", "CERTIFICATE_NUMBER",
+		"BIOMETRIC", "FACE_PHOTO",
+	}
+}
+
+// PersonalDataPredicate is the name under which rules, built-in and custom, ask
+// for [PersonalData]: personalData(). It is decided once for an action.
+const PersonalDataPredicate = "personalData"
+
+// PersonalData is the CEL that says personal data is in play: a category, the
+// resource or a finding says so. Where data is touched, absent categories say
+// so too; an empty list of categories asserts that no category applies. A
+// finding without a type counts, one with a count of 0 does not.
+func PersonalData() string {
+	return `(has(data.categories) ? data.categories.exists(c, c in ` + eitherCase(PersonalCategories()) + `)` +
+		` : ` + typeIn(touching()) + `)` +
+		` || (has(resource.type) && resource.type in ["pii_data", "phi_data"])` +
+		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
+		` && (!has(f.type) || f.type in ` + eitherCase(PersonalFindings()) + `)))`
+}
+
+// touching are the action types on which absent categories count as personal
+// data.
+func touching() []string {
+	return []string{mesh.TypeDataRead, mesh.TypeDataWrite, mesh.TypeDataDelete, mesh.TypeDataExport, mesh.TypeMemoryWrite, mesh.TypeEgress}
+}
+
+// eitherCase is a CEL list of the words in lower and in upper case.
+func eitherCase(words []string) string {
+	var quoted []string
+	for _, w := range words {
+		quoted = append(quoted, `"`+strings.ToLower(w)+`"`, `"`+strings.ToUpper(w)+`"`)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// onPersonalData is the CEL of a rule that looks at personal data in actions
+// of these types.
+func onPersonalData(types []string) string {
+	return typeIn(types) + " && " + PersonalDataPredicate + "()"
+}

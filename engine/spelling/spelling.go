@@ -1,0 +1,78 @@
+// Package spelling finds what somebody probably meant to write. [Nearest] is
+// the one way the policy language makes suggestions.
+package spelling
+
+import "strings"
+
+// maxLength bounds the words that are compared: the comparison takes time in
+// the product of the lengths.
+const maxLength = 64
+
+// Nearest returns the candidate that resembles word most, or "" if none is
+// near: at most one edit in three characters away. Case and the separators
+// _ - . and space do not count as edits. Of equally near candidates the first
+// wins.
+func Nearest(word string, candidates []string) string {
+	folded := fold(word)
+	if len(folded) == 0 || len(folded) > maxLength {
+		return ""
+	}
+	best, bestDistance := "", len(folded)/3+1
+	for _, candidate := range candidates {
+		c := fold(candidate)
+		if len(c) > maxLength || len(c)-len(folded) >= bestDistance || len(folded)-len(c) >= bestDistance {
+			continue
+		}
+		if d := distance(folded, c); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+// DidYouMean returns a hint that names the nearest candidate; if none is near
+// and there are only a few, all of them; else "".
+func DidYouMean(word string, candidates []string) string {
+	if n := Nearest(word, candidates); n != "" {
+		return "did you mean " + n + "?"
+	}
+	const few = 16
+	if len(candidates) == 0 || len(candidates) > few {
+		return ""
+	}
+	return "known here: " + strings.Join(candidates, ", ")
+}
+
+func fold(s string) []rune {
+	var out []rune
+	for _, r := range strings.ToLower(s) {
+		if !strings.ContainsRune("_-. ", r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// distance is the number of insertions, deletions, substitutions and swaps of
+// neighbors that turn a into b (optimal string alignment).
+func distance(a, b []rune) int {
+	before, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range previous {
+		previous[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		current[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			current[j] = min(previous[j]+1, current[j-1]+1, previous[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				current[j] = min(current[j], before[j-2]+1)
+			}
+		}
+		before, previous, current = previous, current, before
+	}
+	return previous[len(b)]
+}

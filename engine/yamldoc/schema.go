@@ -1,0 +1,269 @@
+package yamldoc
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/spelling"
+)
+
+// Schema is a compiled JSON Schema. It is safe for concurrent use.
+type Schema struct {
+	root  *jsonschema.Schema
+	byURL map[string]*jsonschema.Schema
+}
+
+// CompileSchema reads a JSON Schema (2020-12) that refers to nothing outside
+// itself.
+func CompileSchema(src []byte) (*Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(src))
+	if err != nil {
+		return nil, fmt.Errorf("reading a JSON Schema: %w", err)
+	}
+	const url = "schema.json"
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.UseLoader(closedLoader{})
+	if err := c.AddResource(url, doc); err != nil {
+		return nil, fmt.Errorf("reading a JSON Schema: %w", err)
+	}
+	root, err := c.Compile(url)
+	if err != nil {
+		return nil, fmt.Errorf("compiling a JSON Schema: %w", err)
+	}
+	s := &Schema{root: root, byURL: map[string]*jsonschema.Schema{}}
+	s.index(root)
+	return s, nil
+}
+
+// closedLoader refuses to read other documents.
+type closedLoader struct{}
+
+func (closedLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("the schema refers to %s, which is outside itself", url)
+}
+
+// index remembers the subschemas that describe objects by their location,
+// which is all an error says about them.
+func (s *Schema) index(schema *jsonschema.Schema) {
+	if schema == nil || s.byURL[schema.Location] != nil {
+		return
+	}
+	s.byURL[schema.Location] = schema
+	s.index(schema.Ref)
+	for _, p := range schema.Properties {
+		s.index(p)
+	}
+	if additional, ok := schema.AdditionalProperties.(*jsonschema.Schema); ok {
+		s.index(additional)
+	}
+	s.index(schema.Items2020)
+}
+
+// Validate checks the value n of d and returns a finding for each fault, in
+// the order of the file.
+func (s *Schema) Validate(d *Document, n *yaml.Node) []mesh.Finding {
+	err := s.root.Validate(Value(n))
+	var failed *jsonschema.ValidationError
+	if !errors.As(err, &failed) {
+		return nil
+	}
+	v := validation{schema: s, doc: d, root: n}
+	v.collect(failed)
+	slices.SortStableFunc(v.findings, func(a, b mesh.Finding) int {
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+	})
+	v.findings = slices.Compact(v.findings)
+	return v.findings[:min(len(v.findings), maxFindings)]
+}
+
+type validation struct {
+	schema   *Schema
+	doc      *Document
+	root     *yaml.Node
+	findings []mesh.Finding
+}
+
+func (v *validation) add(n *yaml.Node, rule, message, hint string) {
+	v.findings = append(v.findings, failure(v.doc.File, n.Line, n.Column, rule, message, hint))
+}
+
+// collect turns the leaves of the error tree into findings.
+func (v *validation) collect(e *jsonschema.ValidationError) {
+	if _, ok := e.ErrorKind.(*kind.AnyOf); ok {
+		v.anyOf(e)
+		return
+	}
+	if len(e.Causes) > 0 {
+		for _, cause := range e.Causes {
+			v.collect(cause)
+		}
+		return
+	}
+	key, value := v.locate(e.InstanceLocation)
+	v.leaf(e, key, value)
+}
+
+// anyOf says which keys would do, the one use of the keyword in our schemas.
+func (v *validation) anyOf(e *jsonschema.ValidationError) {
+	var missing []string
+	for _, cause := range e.Causes {
+		if r, ok := cause.ErrorKind.(*kind.Required); ok {
+			missing = append(missing, r.Missing...)
+		}
+	}
+	_, value := v.locate(e.InstanceLocation)
+	v.add(value, "missing-key", "one of the keys "+strings.Join(missing, ", ")+" is needed", "")
+}
+
+func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) {
+	name := ""
+	if len(e.InstanceLocation) > 0 {
+		name = e.InstanceLocation[len(e.InstanceLocation)-1]
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		v.unknownKeys(e, value, k.Properties)
+	case *kind.Required:
+		for _, m := range k.Missing {
+			v.add(value, "missing-key", "the key "+m+" is missing", "")
+		}
+	case *kind.Type:
+		v.add(value, "wrong-type", fmt.Sprintf("expected %s, found %s", article(strings.Join(k.Want, " or ")), describe(value)), typeHint(k, value))
+	case *kind.Enum:
+		v.add(value, "wrong-value", fmt.Sprintf("%s is not one of %s", describe(value), list(k.Want)), spelling.DidYouMean(value.Value, texts(k.Want)))
+	case *kind.FalseSchema:
+		v.add(key, "misplaced-key", "the key "+name+" has no meaning here", "remove it")
+	case *kind.Pattern:
+		v.add(value, "wrong-value", fmt.Sprintf("%s does not have the form %s", describe(value), k.Want), "")
+	case *kind.PropertyNames:
+		v.add(key, "wrong-value", k.Property+" is not a valid name", "")
+	case *kind.Minimum:
+		v.add(value, "wrong-value", fmt.Sprintf("%s is less than %s", value.Value, k.Want.RatString()), "")
+	case *kind.Maximum:
+		v.add(value, "wrong-value", fmt.Sprintf("%s is more than %s", value.Value, k.Want.RatString()), "")
+	case *kind.MinLength, *kind.MinItems, *kind.MinProperties:
+		v.add(value, "wrong-value", name+" is empty", "")
+	case *kind.MaxLength:
+		v.add(value, "too-large", fmt.Sprintf("%s has %d characters, more than %d", name, k.Got, k.Want), "")
+	case *kind.MaxItems:
+		v.add(value, "too-large", fmt.Sprintf("%s has %d elements, more than %d", name, k.Got, k.Want), "")
+	case *kind.MaxProperties:
+		v.add(value, "too-large", fmt.Sprintf("%s has %d keys, more than %d", name, k.Got, k.Want), "")
+	case *kind.UniqueItems:
+		v.add(value.Content[k.Duplicates[1]], "duplicate-value", describe(value.Content[k.Duplicates[1]])+" stands in the list twice", "")
+	case *kind.Format:
+		v.add(value, "wrong-value", fmt.Sprintf("%s is not a %s", describe(value), k.Want), "")
+	default:
+		v.add(value, "wrong-value", describe(value)+" does not fit the schema", "")
+	}
+}
+
+func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.Node, names []string) {
+	var known []string
+	if s := v.schema.byURL[e.SchemaURL]; s != nil {
+		for name := range s.Properties {
+			known = append(known, name)
+		}
+		slices.Sort(known)
+	}
+	for _, name := range names {
+		key, _ := Find(mapping, name)
+		v.add(key, "unknown-key", "unknown key "+name, spelling.DidYouMean(name, known))
+	}
+}
+
+// locate follows a path of keys and indexes. The key is that of the last
+// mapping entry; the value itself where there is none.
+func (v *validation) locate(path []string) (key, value *yaml.Node) {
+	key, value = v.root, v.root
+	for _, element := range path {
+		switch value.Kind {
+		case yaml.MappingNode:
+			k, next := Find(value, element)
+			if next == nil {
+				return key, value // the fault is the key's name
+			}
+			key, value = k, next
+		case yaml.SequenceNode:
+			i, err := strconv.Atoi(element)
+			if err != nil || i < 0 || i >= len(value.Content) {
+				return key, value
+			}
+			value = value.Content[i]
+			key = value
+		}
+	}
+	return key, value
+}
+
+// typeHint catches the usual slip: a version or number without its quotes.
+func typeHint(k *kind.Type, n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && slices.Contains(k.Want, "string") {
+		return `put it in quotes: "` + n.Value + `"`
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Style != 0 {
+		return "write it without quotes"
+	}
+	return ""
+}
+
+func article(typ string) string {
+	switch typ {
+	case "object":
+		return "a mapping"
+	case "array":
+		return "a list"
+	case "string":
+		return "text"
+	case "integer":
+		return "a whole number"
+	case "boolean":
+		return "true or false"
+	case "number":
+		return "a number"
+	}
+	return typ
+}
+
+// shownLength bounds how much of a value a message repeats.
+const shownLength = 60
+
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.ShortTag() == "!!null":
+		return "nothing"
+	}
+	text := []rune(n.Value)
+	if len(text) > shownLength {
+		text = append(text[:shownLength], '…')
+	}
+	if n.ShortTag() == "!!str" {
+		return strconv.Quote(string(text))
+	}
+	return string(text)
+}
+
+func texts(values []any) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = fmt.Sprint(v)
+	}
+	return out
+}
+
+func list(values []any) string { return strings.Join(texts(values), ", ") }

@@ -1,0 +1,268 @@
+// Package yamldoc reads the YAML documents people write — policies and their
+// cases — strictly and with positions.
+//
+// [Parse] accepts the part of YAML that JSON has, in one document: no anchors
+// and aliases (nothing expands), no tags, no merge keys, no key twice, text
+// keys only. A [Schema] then checks the shape against a JSON Schema and says
+// for every fault where it is. Both report everything they find at once.
+package yamldoc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// Limits of a document.
+const (
+	MaxSize  = 1 << 20 // bytes; the limit of a bundle's rules layer
+	MaxDepth = 64      // nested mappings and sequences
+	MaxNodes = 200_000 // values and keys
+	// maxFindings bounds what is reported of one document, so that a hostile
+	// one does not fill the reader's memory.
+	maxFindings = 200
+)
+
+// Document is a YAML document that passed [Parse].
+type Document struct {
+	File string
+	Root *yaml.Node // the document's value, not the document node
+	src  []byte
+}
+
+// Parse reads one document. It is nil if any finding is an error. file is only
+// used in positions.
+func Parse(file string, src []byte) (*Document, []mesh.Finding) {
+	if f, ok := checkBytes(file, src); !ok {
+		return nil, []mesh.Finding{f}
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(src))
+	var root yaml.Node
+	if err := decoder.Decode(&root); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, []mesh.Finding{failure(file, 1, 1, "yaml-syntax", "the file is empty", "")}
+		}
+		return nil, []mesh.Finding{syntaxError(file, src, err)}
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); err == nil {
+		return nil, []mesh.Finding{failure(file, second.Line, second.Column, "yaml-documents", "a second document begins here", "put each document into a file of its own")}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, []mesh.Finding{syntaxError(file, src, err)}
+	}
+	d := &Document{File: file, Root: root.Content[0], src: src}
+	c := checker{doc: d}
+	c.check(d.Root, 1)
+	if len(c.findings) > 0 {
+		return nil, c.findings
+	}
+	return d, nil
+}
+
+// Position returns where n begins.
+func (d *Document) Position(n *yaml.Node) mesh.Position {
+	return mesh.Position{File: d.File, Line: n.Line, Column: n.Column}
+}
+
+func failure(file string, line, column int, rule, message, hint string) mesh.Finding {
+	return mesh.Finding{Position: mesh.Position{File: file, Line: line, Column: column}, Level: mesh.LevelError, Rule: rule, Message: message, Hint: hint}
+}
+
+func checkBytes(file string, src []byte) (mesh.Finding, bool) {
+	if len(src) > MaxSize {
+		return failure(file, 0, 0, "too-large", fmt.Sprintf("the file has %d bytes, more than %d", len(src), MaxSize), "split it"), false
+	}
+	line, column := 1, 1
+	for i := 0; i < len(src); {
+		r, size := utf8.DecodeRune(src[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return failure(file, line, column, "encoding", fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), "save the file as UTF-8"), false
+		case r == 0:
+			return failure(file, line, column, "encoding", "the file holds a NUL character", "save the file as UTF-8 text"), false
+		case r == '\n':
+			line, column = line+1, 1
+		default:
+			column++
+		}
+		i += size
+	}
+	return mesh.Finding{}, true
+}
+
+var yamlErrorLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+
+// syntaxError positions an error of the YAML parser, which only knows lines.
+func syntaxError(file string, src []byte, err error) mesh.Finding {
+	line, message := 1, err.Error()
+	if m := yamlErrorLine.FindStringSubmatch(message); m != nil {
+		message = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = n
+		}
+	}
+	column, hint := 1, ""
+	if lines := bytes.Split(src, []byte("\n")); line >= 1 && line <= len(lines) {
+		text := lines[line-1]
+		indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+		column = len(indent) + 1
+		if bytes.ContainsRune(indent, '\t') {
+			hint = "indent with spaces, YAML does not allow tabs"
+		}
+	}
+	return failure(file, line, column, "yaml-syntax", "not YAML: "+message, hint)
+}
+
+type checker struct {
+	doc      *Document
+	nodes    int
+	findings []mesh.Finding
+}
+
+func (c *checker) fail(n *yaml.Node, rule, message, hint string) {
+	if len(c.findings) < maxFindings {
+		c.findings = append(c.findings, failure(c.doc.File, n.Line, n.Column, rule, message, hint))
+	}
+}
+
+// check walks the tree and reports what is YAML but not allowed here. It
+// returns false where the walk must stop.
+func (c *checker) check(n *yaml.Node, depth int) bool {
+	c.nodes++
+	switch {
+	case c.nodes > MaxNodes:
+		c.fail(n, "too-large", fmt.Sprintf("the file holds more than %d values", MaxNodes), "split it")
+		return false
+	case depth > MaxDepth:
+		c.fail(n, "too-deep", fmt.Sprintf("nested more than %d levels deep", MaxDepth), "")
+		return true
+	case n.Kind == yaml.AliasNode:
+		c.fail(n, "yaml-alias", "aliases are not allowed", "write the value out")
+		return true
+	case n.Anchor != "":
+		c.fail(n, "yaml-alias", "the anchor &"+n.Anchor+" is not allowed", "remove it, and write the value out where it is used")
+	case n.Style&yaml.TaggedStyle != 0:
+		c.fail(n, "yaml-tag", "the tag "+n.Tag+" is not allowed", "remove it; put text into quotes")
+		return true
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		return c.checkMapping(n, depth)
+	case yaml.SequenceNode:
+		for _, child := range n.Content {
+			if !c.check(child, depth+1) {
+				return false
+			}
+		}
+	case yaml.ScalarNode:
+		if _, err := scalar(n); err != nil {
+			c.fail(n, "yaml-value", err.Error(), "")
+		}
+	}
+	return true
+}
+
+func (c *checker) checkMapping(n *yaml.Node, depth int) bool {
+	first := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		switch {
+		case key.Kind == yaml.AliasNode || key.Anchor != "":
+			c.fail(key, "yaml-alias", "anchors and aliases are not allowed", "write the key out")
+		case key.Kind != yaml.ScalarNode:
+			c.fail(key, "yaml-key", "a key must be text", "")
+		case key.ShortTag() == "!!merge":
+			c.fail(key, "yaml-alias", "merge keys are not allowed", "write the values out")
+		case key.ShortTag() != "!!str":
+			c.fail(key, "yaml-key", "the key "+key.Value+" is not text", `write it as "`+key.Value+`"`)
+		case first[key.Value] != 0:
+			c.fail(key, "duplicate-key", fmt.Sprintf("the key %s stands here for the second time", key.Value), fmt.Sprintf("the first is in line %d", first[key.Value]))
+		default:
+			first[key.Value] = key.Line
+		}
+		c.nodes++
+		if !c.check(n.Content[i+1], depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// Value returns n as encoding/json would: nil, bool, int64, float64, string,
+// []any or map[string]any.
+func Value(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		m := make(map[string]any, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			m[n.Content[i].Value] = Value(n.Content[i+1])
+		}
+		return m
+	case yaml.SequenceNode:
+		s := make([]any, len(n.Content))
+		for i, child := range n.Content {
+			s[i] = Value(child)
+		}
+		return s
+	}
+	v, err := scalar(n)
+	if err != nil {
+		return nil // unreachable: Parse refused the document
+	}
+	return v
+}
+
+// scalar resolves a scalar. Dates stay text, as JSON has none.
+func scalar(n *yaml.Node) (any, error) {
+	switch n.ShortTag() {
+	case "!!str", "!!timestamp":
+		return n.Value, nil
+	case "!!null":
+		return nil, nil
+	case "!!bool":
+		return strings.EqualFold(n.Value, "true"), nil
+	case "!!int":
+		var i int64
+		if err := n.Decode(&i); err != nil {
+			return nil, fmt.Errorf("the number %s is out of range", n.Value)
+		}
+		return i, nil
+	case "!!float":
+		var f float64
+		if err := n.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			return nil, fmt.Errorf("the number %s is out of range", n.Value)
+		}
+		return f, nil
+	}
+	return nil, fmt.Errorf("%s is neither text, a number, true, false nor null", n.Value)
+}
+
+// Find returns the value at key of a mapping, and the key; nil if n is no
+// mapping or has no such key.
+func Find(n *yaml.Node, key string) (keyNode, value *yaml.Node) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i], n.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+// Get is [Find] without the key.
+func Get(n *yaml.Node, key string) *yaml.Node {
+	_, v := Find(n, key)
+	return v
+}
