@@ -108,15 +108,18 @@ type Upload interface {
 	ID() UploadID
 
 	// Size returns how many bytes have arrived.
-	Size() int64
+	//
+	// Errors: [ErrUploadUnknown] if the upload is over.
+	Size(ctx context.Context) (int64, error)
 
-	// Append adds the bytes of r. offset is where the caller believes them to
-	// begin; a negative one means at the end. If r fails, what it yielded
-	// before stays and can be continued.
+	// Append adds the bytes of r and returns the new size. offset is where the
+	// caller believes them to begin; a negative one means at the end. If r
+	// fails, what it yielded before stays and can be continued; if the blob
+	// becomes too large, or cannot be written, the upload is over.
 	//
 	// Errors: [ErrRangeInvalid] if offset is not the end, [ErrTooLarge],
 	// [ErrUploadUnknown] if the upload is over.
-	Append(ctx context.Context, offset int64, r io.Reader) error
+	Append(ctx context.Context, offset int64, r io.Reader) (int64, error)
 
 	// Commit ends the upload: if the bytes have the digest they are stored
 	// durably as a blob of the repository, otherwise they are thrown away.
