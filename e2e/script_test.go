@@ -135,6 +135,16 @@ func (s *script) alive(name string) error {
 	}
 }
 
+// pid returns the process of a running server.
+func (s *script) pid(name string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if running := s.servers[name]; running != nil {
+		return running.cmd.Process.Pid, nil
+	}
+	return 0, fmt.Errorf("no server %q", name)
+}
+
 // stopAll ends what is left when the script is over.
 func (s *script) stopAll() {
 	s.mu.Lock()

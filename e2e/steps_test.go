@@ -33,6 +33,7 @@ type step func(ts *testscript.TestScript, args []string) (out string, err error)
 //	start NAME [K=V…] PROGRAM ARG…     run a server in the background, logging to NAME.log
 //	stop NAME, kill9 NAME              SIGTERM and an orderly exit; SIGKILL
 //	alive NAME                         the server has not ended
+//	maxfile NAME BYTES|unlimited       the largest file the server can make: 0 is a full disk
 //	hub [K=V…] [FLAG…]                 a hub on $HUB with data in $WORK/hub; waits until it is ready
 //	runtime NAME [K=V…] [FLAG…]        mesh-runtime on $NAME (an address) with data in $WORK/NAME
 //	registry                           the distribution registry on $REGISTRY
@@ -40,6 +41,7 @@ type step func(ts *testscript.TestScript, args []string) (out string, err error)
 //	exit CODE PROGRAM ARG…             run and compare the exit code
 //	json PATH VALUE                    compare a value in the JSON printed last; VALUE may be ~REGEXP
 //	setjson VAR PATH                   put such a value into a variable
+//	logged NAME REGEXP                 the server has logged it
 //	setfile VAR FILE                   put a file's trimmed content into a variable
 //	expand FILE…                       replace $VARIABLES inside files
 //	fill FILE SIZE                     write SIZE bytes
@@ -50,7 +52,7 @@ func steps() map[string]step {
 		"addr": stepAddr, "start": stepStart, "stop": stepStop, "kill9": stepKill, "alive": stepAlive,
 		"hub": stepHub, "runtime": stepRuntime, "registry": stepRegistry,
 		"http": stepHTTP, "exit": stepExit, "json": stepJSON, "setjson": stepSetJSON,
-		"setfile": stepSetFile, "expand": stepExpand, "fill": stepFill,
+		"setfile": stepSetFile, "expand": stepExpand, "fill": stepFill, "maxfile": stepMaxFile, "logged": stepLogged,
 	}
 }
 
@@ -374,6 +376,20 @@ func stepSetFile(ts *testscript.TestScript, args []string) (string, error) {
 		return "", usageError("VAR FILE")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+	return "", nil
+}
+
+func stepLogged(ts *testscript.TestScript, args []string) (string, error) {
+	if len(args) != 2 {
+		return "", usageError("NAME REGEXP")
+	}
+	matched, err := regexp.MatchString("(?m)"+args[1], ts.ReadFile(state(ts).logFile(args[0])))
+	if err != nil {
+		return "", usageError(err.Error())
+	}
+	if !matched {
+		return "", fmt.Errorf("%s has not logged %s", args[0], args[1])
+	}
 	return "", nil
 }
 
