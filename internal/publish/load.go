@@ -1,14 +1,34 @@
 package publish
 
 import (
-	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
-	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
+	"github.com/ai-agent-mesh/mesh/registry/strictyaml"
 )
+
+// The names of source files, besides [MetadataFile], bundle.RulesTitle and
+// bundle.ReadmeTitle.
+const (
+	// CasesSuffix ends the names of files with cases, at any depth.
+	CasesSuffix = "_test.yaml"
+	// OPAFile is what `opa build` writes; it is carried along if it is there.
+	OPAFile = "bundle.tar.gz"
+)
+
+// maxDepth bounds how deep directories with cases are nested.
+const maxDepth = 8
 
 // LoadOptions says how to read sources.
 type LoadOptions struct {
@@ -19,87 +39,238 @@ type LoadOptions struct {
 	Controls policy.ControlIndex
 }
 
-// Source is what a bundle is built from.
-type Source struct {
-	Ref     mesh.BundleRef
-	Version bundle.Version
+// Load reads sources: a directory with bundle.yaml and policy.yaml, and cases
+// named *_test.yaml and README.md where there are any; or a lone policy file
+// together with [LoadOptions.Ref]. The findings say everything that is wrong
+// with the form of what was read, each with its place; the source is nil if
+// any is an error. What the policy means is for [Source.Check]. The error is
+// for what could not be read at all.
+func Load(name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
+	ref, version, err := parseRef(opts.Ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	epoch, err := sourceDateEpoch()
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, notThere(name, err)
+	}
+	l := &loader{root: name, opts: opts, meta: metadata{ref: ref, version: version, annotations: map[string]string{}}}
+	if info.IsDir() {
+		err = l.directory()
+	} else {
+		err = l.lone()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the sources in %s: %w", name, err)
+	}
+	if l.meta.created.IsZero() {
+		l.meta.created = epoch
+	}
+	source := l.source()
+	if mesh.HasErrors(l.findings) {
+		source = nil
+	}
+	return source, l.findings, nil
 }
 
-// Report is the outcome of the publish gate.
-type Report struct {
-	Findings []mesh.Finding `json:"findings"` // warnings too
-	Cases    *cases.Report  `json:"cases"`
+// parseRef reads "namespace/name:version"; empty is nothing.
+func parseRef(s string) (mesh.BundleRef, bundle.Version, error) {
+	if s == "" {
+		return mesh.BundleRef{}, bundle.Version{}, nil
+	}
+	const hint = "write namespace/name:version, for example acme/export-control:1.0.0"
+	name, tag, found := strings.Cut(s, ":")
+	if !found {
+		return mesh.BundleRef{}, bundle.Version{}, mesh.Errorf(mesh.CodeInvalid, "%q names no version", s).WithHint(hint)
+	}
+	ref, err := mesh.ParseBundleRef(name)
+	if err != nil {
+		return mesh.BundleRef{}, bundle.Version{}, err
+	}
+	version, err := bundle.ParseVersion(tag)
+	if err != nil {
+		return mesh.BundleRef{}, bundle.Version{}, err
+	}
+	return ref, version, nil
 }
 
-// Load reads sources: a directory with bundle.yaml and policy.yaml, cases
-// named *_test.yaml and README.md, or a lone policy file together with
-// [LoadOptions.Ref]. The findings say everything that is wrong with what was
-// read; the source is nil if any is an error. The error is for what could not
-// be read at all.
-func Load(path string, opts LoadOptions) (*Source, []mesh.Finding, error) {
-	return nil, nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
+func notThere(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return mesh.Errorf(mesh.CodeNotFound, "there is no %s", name).WithHint("start a policy with mesh policy init")
+	}
+	return fmt.Errorf("reading the sources in %s: %w", name, err)
 }
 
-// Check lints the policy and runs its cases. The error has
-// [mesh.CodePolicyInvalid] with the findings, or [mesh.CodeCasesFailed]; the
-// report is there in both cases.
-func (s *Source) Check(ctx context.Context) (*Report, error) {
-	return nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
+// loader collects the files of one source.
+type loader struct {
+	root     string
+	opts     LoadOptions
+	meta     metadata
+	yaml     strictyaml.Node // bundle.yaml, if there is one
+	doc      *policy.Document
+	files    []bundle.File
+	suites   []*cases.Suite
+	findings []mesh.Finding
 }
 
-// Build packs the bundle. It does not run the cases.
-func (s *Source) Build() (*bundle.Artifact, error) {
-	return nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
+func (l *loader) add(pos mesh.Position, rule, hint, format string, args ...any) {
+	l.findings = append(l.findings, mesh.Finding{Position: pos, Level: mesh.LevelError, Rule: rule, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// Expect says what a bundle has to be: where it was found and, if it was
-// subscribed or tagged as such, which version. Zero fields are not compared.
-type Expect struct {
-	Ref     mesh.BundleRef
-	Version string
+// lone reads a policy file by itself.
+func (l *loader) lone() error {
+	if l.meta.ref.IsZero() {
+		return mesh.Errorf(mesh.CodeInvalid, "%s is a lone policy file, which does not say whose release it is", l.root).
+			WithHint("add --ref namespace/name:version, or put it as policy.yaml into a directory with a bundle.yaml")
+	}
+	return l.policy(l.root)
 }
 
-// Verify checks that the bundle's signed config is about the bundle expected.
-// A difference is [mesh.CodePolicyInvalid].
-func (e Expect) Verify(b *bundle.Bundle) error {
-	return mesh.Errorf(mesh.CodeUnsupported, "being built")
+// directory reads bundle.yaml first, because what it excuses decides what is
+// missing.
+func (l *loader) directory() error {
+	if err := l.metadata(); err != nil {
+		return err
+	}
+	file := filepath.Join(l.root, bundle.RulesTitle)
+	switch err := l.policy(file); {
+	case errors.Is(err, fs.ErrNotExist):
+		l.add(mesh.Position{File: file}, strictyaml.RuleMissing, "write the policy into it, or start with mesh policy init", "there is no %s", bundle.RulesTitle)
+	case err != nil:
+		return err
+	}
+	for name, mediaType := range map[string]string{bundle.ReadmeTitle: bundle.MediaTypeDocs, OPAFile: bundle.MediaTypeOPA} {
+		data, err := readFile(filepath.Join(l.root, name), bundle.MaxBundleSize)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		l.files = append(l.files, bundle.File{Title: name, MediaType: mediaType, Data: data})
+	}
+	return filepath.WalkDir(l.root, l.visit)
 }
 
-// Policy turns a bundle whose signature was verified into what engine.Compile
-// takes, in the mode and with the parameters given (empty: the document's
-// own). The error has [mesh.CodePolicyInvalid].
-func Policy(b *bundle.Bundle, mode mesh.Mode, params map[string]any) (engine.Policy, error) {
-	return engine.Policy{}, mesh.Errorf(mesh.CodeUnsupported, "being built")
+// metadata reads bundle.yaml. It may be missing if the reference is given.
+func (l *loader) metadata() error {
+	file := filepath.Join(l.root, MetadataFile)
+	given := l.meta
+	data, err := readFile(file, strictyaml.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		if given.ref.IsZero() {
+			l.add(mesh.Position{File: file}, strictyaml.RuleMissing, "write namespace, name and version into it, or add --ref namespace/name:version", "there is no %s", MetadataFile)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l.yaml = strictyaml.Parse(file, data)
+	l.meta = parseMetadata(l.yaml, !given.ref.IsZero())
+	if !given.ref.IsZero() {
+		l.meta.ref, l.meta.version = given.ref, given.version
+	}
+	return nil
 }
 
-// Description is what a catalog lists of a bundle.
-type Description struct {
-	Ref        mesh.BundleRef
-	Version    bundle.Version
-	Title      string
-	Summary    string
-	Vendor     string
-	Licence    string
-	Frameworks []mesh.FrameworkID
-	Controls   []bundle.Control
-	Modes      []mesh.Mode
-	Rules      []RuleDescription // in the order of the document
-	Readme     string            // Markdown
-	Params     []byte            // JSON Schema; nil if the bundle takes none
-	Text       string            // everything in words, for full-text search
+func (l *loader) policy(file string) error {
+	data, err := readFile(file, bundle.MaxRulesSize)
+	if err != nil {
+		return err
+	}
+	doc, findings := policy.Parse(file, data)
+	l.findings = append(l.findings, findings...)
+	l.doc = doc
+	l.files = append(l.files, bundle.File{Title: bundle.RulesTitle, MediaType: bundle.MediaTypeRules, Data: data})
+	return nil
 }
 
-// RuleDescription describes one rule.
-type RuleDescription struct {
-	ID             string
-	Controls       []mesh.ControlID
-	Severity       mesh.Severity
-	Message        string
-	Recommendation string
+// visit takes the files of cases. Hidden directories are passed over, and
+// nothing is followed out of the directory.
+func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
+	if err != nil {
+		return err
+	}
+	relative, err := filepath.Rel(l.root, name)
+	if err != nil {
+		return err
+	}
+	title := filepath.ToSlash(relative)
+	if entry.IsDir() {
+		if title != "." && strings.HasPrefix(entry.Name(), ".") || strings.Count(title, "/") >= maxDepth {
+			return fs.SkipDir
+		}
+		return nil
+	}
+	if !entry.Type().IsRegular() || !strings.HasSuffix(title, CasesSuffix) {
+		return nil
+	}
+	if len(l.files) >= bundle.MaxLayers {
+		return mesh.Errorf(mesh.CodeTooLarge, "there are more than %d files of cases", bundle.MaxLayers)
+	}
+	data, err := readFile(name, bundle.MaxBundleSize)
+	if err != nil {
+		return err
+	}
+	l.files = append(l.files, bundle.File{Title: title, MediaType: bundle.MediaTypeTests, Data: data})
+	suite, findings := parseCases(name, title, data)
+	l.findings = append(l.findings, findings...)
+	if suite != nil {
+		l.suites = append(l.suites, suite)
+	}
+	return nil
 }
 
-// Describe parses a bundle for a catalog. The error has
-// [mesh.CodePolicyInvalid] with findings.
-func Describe(b *bundle.Bundle) (*Description, error) {
-	return nil, mesh.Errorf(mesh.CodeUnsupported, "being built")
+// parseCases reads a file of cases and checks that it is about the bundle's
+// policy.
+func parseCases(file, title string, data []byte) (*cases.Suite, []mesh.Finding) {
+	suite, findings := cases.Parse(file, data)
+	if suite == nil {
+		return nil, findings
+	}
+	if tested := path.Join(path.Dir(title), suite.Policy); suite.Policy != "" && tested != bundle.RulesTitle {
+		wanted := strings.Repeat("../", strings.Count(title, "/")) + bundle.RulesTitle
+		findings = append(findings, mesh.Finding{
+			Position: mesh.Position{File: file}, Level: mesh.LevelError, Rule: "cases-policy",
+			Message: fmt.Sprintf("the cases are for %q, not for the bundle's policy", suite.Policy),
+			Hint:    "write policy: " + wanted,
+		})
+		return nil, findings
+	}
+	return suite, findings
+}
+
+// source joins what was read. It must be called once, last: controls named in
+// bundle.yaml are resolved against the document.
+func (l *loader) source() *Source {
+	s := &Source{
+		Ref: l.meta.ref, Version: l.meta.version, Document: l.doc,
+		files: l.files, created: l.meta.created, annotations: l.meta.annotations, suites: l.suites, controls: l.opts.Controls,
+	}
+	if l.doc != nil {
+		s.config = describe(l.doc, l.meta, l.opts.Controls)
+	}
+	l.findings = slices.Concat(l.yaml.Findings(), l.findings)
+	return s
+}
+
+// readFile reads a regular file of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, mesh.Errorf(mesh.CodeTooLarge, "%s has more than the %d bytes allowed", name, limit)
+	}
+	return data, nil
 }

@@ -47,8 +47,9 @@ type document struct {
 	findings []mesh.Finding
 }
 
-// Node is one value of a file. The zero Node is absent: it has no fields, no
-// items and no text.
+// Node is one value of a file. The zero Node is absent and of no file: it has
+// no fields, no items, no text and no findings. Nodes are not safe for
+// concurrent use.
 type Node struct {
 	doc *document
 	n   *yaml.Node
@@ -123,6 +124,9 @@ func (n Node) checkTree(y *yaml.Node, depth int) bool {
 // Findings returns what was found wrong so far in the file n is from, in the
 // order of the file.
 func (n Node) Findings() []mesh.Finding {
+	if n.doc == nil {
+		return nil
+	}
 	out := slices.Clone(n.doc.findings)
 	slices.SortStableFunc(out, func(a, b mesh.Finding) int {
 		if a.Line != b.Line {
@@ -135,7 +139,10 @@ func (n Node) Findings() []mesh.Finding {
 
 // Position says where n stands.
 func (n Node) Position() mesh.Position {
-	if n.n == nil {
+	switch {
+	case n.doc == nil:
+		return mesh.Position{}
+	case n.n == nil:
 		return mesh.Position{File: n.doc.file}
 	}
 	return mesh.Position{File: n.doc.file, Line: n.n.Line, Column: n.n.Column}
@@ -144,7 +151,7 @@ func (n Node) Position() mesh.Position {
 // Exists reports whether n is there.
 func (n Node) Exists() bool { return n.n != nil }
 
-// Errorf adds an error at n.
+// Errorf adds an error at n, which must be of a file.
 func (n Node) Errorf(rule, hint, format string, args ...any) {
 	n.add(n.Position(), rule, hint, format, args...)
 }

@@ -1,0 +1,85 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/cases"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/registry/bundle"
+)
+
+// Report is the outcome of the publish gate.
+type Report struct {
+	Findings []mesh.Finding `json:"findings"` // of lint; warnings too, never nil
+	Cases    *cases.Report  `json:"cases"`    // nil if there are no cases, or they could not be run
+}
+
+// Check is the publish gate: it lints the policy and runs its cases. The error
+// has [mesh.CodePolicyInvalid] or [mesh.CodeCasesFailed] and carries findings;
+// the report is there either way. A policy without cases passes.
+func (s *Source) Check(ctx context.Context) (*Report, error) {
+	return gate(ctx, s.Document, s.config, s.suites, s.controls)
+}
+
+// Check is [Source.Check] for a bundle that was read: lint, and the cases it
+// carries.
+func Check(ctx context.Context, b *bundle.Bundle, controls policy.ControlIndex) (*Report, error) {
+	doc, err := checkedDocument(b)
+	if err != nil {
+		return &Report{Findings: []mesh.Finding{}}, err
+	}
+	var suites []*cases.Suite
+	var findings []mesh.Finding
+	for _, f := range b.Tests() {
+		suite, found := parseCases(f.Title, f.Title, f.Data)
+		findings = append(findings, found...)
+		if suite != nil {
+			suites = append(suites, suite)
+		}
+	}
+	if mesh.HasErrors(findings) {
+		return &Report{Findings: findings}, mesh.Errorf(mesh.CodePolicyInvalid, "the cases of %s are malformed", b.Config.Ref()).WithFindings(findings)
+	}
+	return gate(ctx, doc, b.Config, suites, controls)
+}
+
+func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suites []*cases.Suite, controls policy.ControlIndex) (*Report, error) {
+	report := &Report{Findings: append([]mesh.Finding{}, engine.Lint(doc, controls)...)}
+	if mesh.HasErrors(report.Findings) {
+		return report, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s does not compile", config.Ref()).WithFindings(report.Findings)
+	}
+	if len(suites) == 0 {
+		return report, nil
+	}
+	program, err := engine.Compile([]engine.Policy{{ID: config.Ref().String(), Document: doc, Controls: config.RuleIndex}})
+	if err != nil {
+		return report, fmt.Errorf("compiling %s for its cases: %w", config.Ref(), err)
+	}
+	report.Cases = cases.Run(ctx, program, suites)
+	if err := ctx.Err(); err != nil {
+		return report, fmt.Errorf("running the cases of %s: %w", config.Ref(), err)
+	}
+	if !report.Cases.OK() {
+		return report, mesh.Errorf(mesh.CodeCasesFailed, "%d of %d cases of %s fail", report.Cases.Failed, report.Cases.Failed+report.Cases.Passed, config.Ref()).
+			WithHint("correct the policy or what the cases want; mesh policy test shows both").
+			WithFindings(failures(report.Cases))
+	}
+	return report, nil
+}
+
+// failures turns what differs into findings at the cases' places.
+func failures(r *cases.Report) []mesh.Finding {
+	var out []mesh.Finding
+	for _, c := range r.Cases {
+		for _, failure := range c.Failures {
+			out = append(out, mesh.Finding{
+				Position: c.Position, Level: mesh.LevelError, Rule: "case", Message: fmt.Sprintf("case %q: %s", c.Name, failure),
+			})
+		}
+	}
+	return slices.Clip(out)
+}
