@@ -271,7 +271,7 @@ func (c *Client) do(req *http.Request, out any) (status int, err error) {
 	}
 	switch {
 	case resp.StatusCode >= 400:
-		return resp.StatusCode, problemError(resp, body)
+		return resp.StatusCode, ErrorOf(resp, body)
 	case resp.StatusCode == http.StatusNotModified, len(body) == 0:
 		return resp.StatusCode, nil
 	}
@@ -282,19 +282,21 @@ func (c *Client) do(req *http.Request, out any) (status int, err error) {
 	return resp.StatusCode, nil
 }
 
-// problemError turns an error response back into the error the hub had.
-func problemError(resp *http.Response, body []byte) error {
+// ErrorOf turns an error response of the hub's or the runtime's API back into
+// the error the server had: a [*mesh.Error]. Where the body is no [Problem],
+// the status decides its code.
+func ErrorOf(resp *http.Response, body []byte) error {
 	var p Problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		code := mesh.CodeOfHTTPStatus(resp.StatusCode)
-		return mesh.Errorf(code, "the hub answered %s", resp.Status)
+		return mesh.Errorf(code, "%s answered %s", resp.Request.URL.Host, resp.Status)
 	}
 	e := &mesh.Error{Code: p.Code, Message: p.Detail, Hint: p.Hint}
 	if e.Message == "" {
 		e.Message = p.Title
 	}
 	if p.Code == mesh.CodeInternal && p.RequestID != "" {
-		e.Hint = "look for requestId " + p.RequestID + " in the hub's log"
+		e.Hint = "look for requestId " + p.RequestID + " in the server's log"
 	}
 	for _, d := range p.Errors {
 		e.Findings = append(e.Findings, mesh.Finding{

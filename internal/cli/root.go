@@ -12,9 +12,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ai-agent-mesh/mesh/internal/cli/catalog"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/decide"
+	"github.com/ai-agent-mesh/mesh/internal/cli/decisions"
+	"github.com/ai-agent-mesh/mesh/internal/cli/framework"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/cli/login"
 	"github.com/ai-agent-mesh/mesh/internal/cli/policy"
+	"github.com/ai-agent-mesh/mesh/internal/cli/posture"
+	"github.com/ai-agent-mesh/mesh/internal/cli/runtimes"
+	"github.com/ai-agent-mesh/mesh/internal/cli/runtimeserve"
+	"github.com/ai-agent-mesh/mesh/internal/cli/vendor"
 	"github.com/ai-agent-mesh/mesh/internal/cli/version"
 )
 
@@ -49,8 +58,19 @@ them and the runtimes that enforce them, and shows the evidence.
 	)
 	add(root, groupPolicy,
 		policy.NewCmdPolicy(env),
+		vendor.NewCmdVendor(env),
+		catalog.NewCmdCatalog(env),
+		framework.NewCmdFramework(env),
+	)
+	add(root, groupGovern,
+		runtimes.NewCmdRuntime(env, runtimeserve.NewCmdServe(env, nil)),
+		decide.NewCmdDecide(env, nil),
+		decisions.NewCmdDecisions(env),
+		posture.NewCmdPosture(env),
 	)
 	add(root, groupSetup,
+		login.NewCmdLogin(env, nil),
+		login.NewCmdLogout(env, nil),
 		version.NewCmdVersion(env, nil),
 	)
 	root.SetHelpCommandGroupID(groupSetup)

@@ -26,6 +26,11 @@ type server struct {
 	TLS       struct {
 		Cert string `yaml:"cert"`
 	} `yaml:"tls"`
+	limits `yaml:",inline"`
+}
+
+type limits struct {
+	MaxBytes int64 `yaml:"maxBytes"`
 }
 
 func (*server) Key() string { return "server" }
@@ -67,6 +72,7 @@ server:
   token: hunter2
   subscribe: [gdpr@^3, acme/own]
   tls: {cert: server.pem}
+  maxBytes: 7
 `), &s)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +82,7 @@ server:
 	}
 	want := server{Listen: "127.0.0.1:1", Timeout: 30 * time.Second, Workers: 4, Verbose: true, Token: "hunter2"}
 	want.TLS.Cert = "server.pem"
+	want.MaxBytes = 7
 	for _, text := range []string{"mesh/gdpr@^3", "acme/own"} {
 		sub, err := mesh.ParseSubscription(text)
 		if err != nil {
@@ -83,13 +90,13 @@ server:
 		}
 		want.Subscribe = append(want.Subscribe, sub)
 	}
-	if diff := cmp.Diff(want, s); diff != "" {
+	if diff := cmp.Diff(want, s, cmp.AllowUnexported(server{})); diff != "" {
 		t.Errorf("section differs (-want +got):\n%s", diff)
 	}
 
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).LogAttrs(t.Context(), slog.LevelInfo, "effective", file.Effective()...)
-	if got := log.String(); strings.Contains(got, "hunter2") || !strings.Contains(got, "server.token=[redacted]") || !strings.Contains(got, "server.timeout=30s") {
+	if got := log.String(); strings.Contains(got, "hunter2") || !strings.Contains(got, "server.token=[redacted]") || !strings.Contains(got, "server.timeout=30s") || !strings.Contains(got, "server.maxBytes=7") {
 		t.Errorf("effective configuration: %s", got)
 	}
 }

@@ -95,7 +95,7 @@ func (d *decoder) structure(n *yaml.Node, path string, target reflect.Value) {
 			d.report(keyNode, "unknown-key", spelling.DidYouMean(key, names), "unknown key %q in section %s", key, path)
 			return
 		}
-		d.value(value, join(path, key), target.Field(index))
+		d.value(value, join(path, key), target.FieldByIndex(index))
 	})
 }
 
@@ -146,15 +146,24 @@ func describe(t reflect.Type) string {
 	return "a " + t.String()
 }
 
-// yamlFields maps the yaml names of a struct's fields to their index and
-// lists the names in order.
-func yamlFields(t reflect.Type) (map[string]int, []string) {
-	fields := map[string]int{}
+// yamlFields maps the yaml names of a struct's fields to their index, as
+// [reflect.Value.FieldByIndex] takes it, and lists the names in order. The
+// fields of a struct tagged ",inline" count as its own.
+func yamlFields(t reflect.Type) (map[string][]int, []string) {
+	fields := map[string][]int{}
 	var names []string
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name != "" && name != "-" && t.Field(i).IsExported() {
-			fields[name] = i
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "" && options == "inline" && f.Type.Kind() == reflect.Struct:
+			inner, innerNames := yamlFields(f.Type)
+			for _, n := range innerNames {
+				fields[n] = append([]int{i}, inner[n]...)
+			}
+			names = append(names, innerNames...)
+		case name != "" && name != "-" && f.IsExported():
+			fields[name] = []int{i}
 			names = append(names, name)
 		}
 	}

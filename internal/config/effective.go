@@ -24,10 +24,10 @@ func fieldAttrs(v reflect.Value) []slog.Attr {
 	fields, names := yamlFields(v.Type())
 	attrs := make([]slog.Attr, 0, len(names))
 	for _, name := range names {
-		field := v.Field(fields[name])
+		field := v.FieldByIndex(fields[name])
 		_, text := field.Interface().(encoding.TextMarshaler)
 		switch {
-		case v.Type().Field(fields[name]).Tag.Get("secret") == "true":
+		case v.Type().FieldByIndex(fields[name]).Tag.Get("secret") == "true":
 			if !field.IsZero() {
 				attrs = append(attrs, slog.String(name, redacted))
 			}

@@ -25,14 +25,20 @@ import (
 
 // Env is what a command may know of the world outside its flags.
 type Env struct {
-	IO     *iostreams.Streams
-	Build  buildinfo.Info
-	Getenv func(string) string // empty where unset
+	IO        *iostreams.Streams
+	Build     buildinfo.Info
+	LookupEnv func(string) (value string, set bool)
+}
+
+// Getenv returns the value of an environment variable, empty where unset.
+func (e *Env) Getenv(name string) string {
+	value, _ := e.LookupEnv(name)
+	return value
 }
 
 // NewEnv returns the environment of the process with the given streams.
 func NewEnv(streams *iostreams.Streams) *Env {
-	return &Env{IO: streams, Build: buildinfo.Read(), Getenv: os.Getenv}
+	return &Env{IO: streams, Build: buildinfo.Read(), LookupEnv: os.LookupEnv}
 }
 
 // Group returns the command of a noun. Called alone it prints its help; a

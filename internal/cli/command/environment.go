@@ -1,22 +1,37 @@
 package command
 
 import (
+	"path/filepath"
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// envAnnotation holds, on a flag, the variable that sets it.
-const envAnnotation = "mesh:env"
+// The annotations of a flag that hold the variable that sets it.
+const (
+	envAnnotation     = "mesh:env"
+	envListAnnotation = "mesh:env-list" // values separated by white space
+)
 
 // BindEnv lets an environment variable set the flag where the command line
 // does not. [ApplyEnv] does it.
 func BindEnv(flags *pflag.FlagSet, flag, variable string) {
-	if f := flags.Lookup(flag); f != nil {
-		if f.Annotations == nil {
-			f.Annotations = map[string][]string{}
-		}
-		f.Annotations[envAnnotation] = []string{variable}
+	annotate(flags, flag, envAnnotation, variable)
+}
+
+// BindEnvList is [BindEnv] for a flag that may be repeated: the variable holds
+// its values separated by white space.
+func BindEnvList(flags *pflag.FlagSet, flag, variable string) {
+	annotate(flags, flag, envListAnnotation, variable)
+}
+
+func annotate(flags *pflag.FlagSet, flag, annotation, variable string) {
+	f := flags.Lookup(flag)
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
 	}
+	f.Annotations[annotation] = []string{variable}
 }
 
 // ApplyEnv sets every flag of cmd that the command line left out and that an
@@ -24,18 +39,39 @@ func BindEnv(flags *pflag.FlagSet, flag, variable string) {
 // accept is a usage error that names it.
 func ApplyEnv(env *Env, cmd *cobra.Command) error {
 	var first error
+	set := func(f *pflag.Flag, variable string, values ...string) {
+		for _, value := range values {
+			if err := cmd.Flags().Set(f.Name, value); err != nil && first == nil {
+				first = UsageErrorf("environment variable %s: %w", variable, err)
+			}
+		}
+	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		names := f.Annotations[envAnnotation]
-		if first != nil || f.Changed || len(names) == 0 {
+		if f.Changed {
 			return
 		}
-		value := env.Getenv(names[0])
-		if value == "" {
-			return
+		for _, variable := range f.Annotations[envAnnotation] {
+			if value := env.Getenv(variable); value != "" {
+				set(f, variable, value)
+			}
 		}
-		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			first = UsageErrorf("environment variable %s: %w", names[0], err)
+		for _, variable := range f.Annotations[envListAnnotation] {
+			set(f, variable, strings.Fields(env.Getenv(variable))...)
 		}
 	})
 	return first
+}
+
+// DataDir returns the directory above those of hub and runtime: aimesh in the
+// user's data directory (XDG base directory specification), or in the working
+// directory where there is no home.
+func DataDir(env *Env) string {
+	const name = "aimesh"
+	if dir := env.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, name)
+	}
+	if home := env.Getenv("HOME"); home != "" {
+		return filepath.Join(home, ".local", "share", name)
+	}
+	return name
 }

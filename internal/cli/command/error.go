@@ -59,6 +59,16 @@ func (e *Shown) Error() string { return e.Err.Error() }
 // Unwrap returns the wrapped error, which decides the exit code.
 func (e *Shown) Unwrap() error { return e.Err }
 
+// Quiet wraps an error that the command's result already says, so that only
+// the exit code is left to tell.
+type Quiet struct{ Err error }
+
+// Error returns the message of the wrapped error.
+func (e *Quiet) Error() string { return e.Err.Error() }
+
+// Unwrap returns the wrapped error, which decides the exit code.
+func (e *Quiet) Unwrap() error { return e.Err }
+
 // ErrorDocument is what a command with --json writes to standard error, on one
 // line, when it fails. Standard output then holds the whole result or nothing.
 type ErrorDocument struct {
@@ -76,6 +86,9 @@ type ErrorBody struct {
 
 // report tells err to whoever called cmd.
 func report(env *Env, cmd *cobra.Command, err error) {
+	if quiet := (*Quiet)(nil); errors.As(err, &quiet) {
+		return
+	}
 	body := describe(err)
 	if wantsJSON(cmd) {
 		line, marshalErr := json.Marshal(ErrorDocument{Error: body})

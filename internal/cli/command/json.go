@@ -82,3 +82,11 @@ func (e *Env) WriteJSON(v any) error {
 	}
 	return enc.Encode(v)
 }
+
+// WriteJSONLine prints v to standard output on one line, for commands that
+// follow something.
+func (e *Env) WriteJSONLine(v any) error {
+	enc := json.NewEncoder(e.IO.Out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 )
 
 // Names and values of the logging flags.
@@ -64,9 +64,9 @@ func (v formatValue) String() string {
 // Type names the value in help texts.
 func (formatValue) Type() string { return "format" }
 
-// AddLogFlags adds --log-level and --log-format with their defaults, info and
-// text; level is the default level.
-func AddLogFlags(flags *pflag.FlagSet, target *LogOptions, level slog.Level) {
+// AddLogFlags adds --log-level, with the given default, and --log-format.
+func AddLogFlags(cmd *cobra.Command, target *LogOptions, level slog.Level) {
+	flags := cmd.Flags()
 	*target = LogOptions{Level: level, Format: logText}
 	flags.Var(levelValue{&target.Level}, logLevelFlag, "log from this `level` on: debug, info, warn or error (env MESH_LOG_LEVEL)")
 	flags.Var(formatValue{&target.Format}, logFormatFlag, "log as text or json (env MESH_LOG_FORMAT)")

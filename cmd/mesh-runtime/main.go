@@ -1,0 +1,20 @@
+// Command mesh-runtime is the enforcement runtime alone, for the edge. See
+// `mesh-runtime --help`.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli/edge"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := edge.Main(ctx, os.Args[1:], iostreams.System())
+	stop()
+	os.Exit(code)
+}
