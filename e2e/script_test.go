@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,6 +145,27 @@ func (s *script) pid(name string) (int, error) {
 		return running.cmd.Process.Pid, nil
 	}
 	return 0, fmt.Errorf("no server %q", name)
+}
+
+// ready waits until the server answers 200 or has ended.
+func (s *script) ready(name, url string) error {
+	var ended error
+	err := eventually(patience, func() error {
+		if ended = s.alive(name); ended != nil {
+			return nil
+		}
+		res, err := http.Get(url)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+			return fmt.Errorf("GET %s: %s: %s", url, res.Status, body)
+		}
+		return nil
+	})
+	return errors.Join(ended, err)
 }
 
 // stopAll ends what is left when the script is over.

@@ -153,11 +153,10 @@ func stepHub(ts *testscript.TestScript, args []string) (string, error) {
 	ts.Setenv("MESH_HUB", "http://"+addr)
 	data := filepath.Join(state(ts).dir, "hub")
 	env, flags := leadingVars(args)
-	flags = append([]string{"hub", "serve", "--listen", addr, "--data-dir", data}, flags...)
-	if err := state(ts).start("hub", env, "mesh", flags...); err != nil {
+	if err := state(ts).start("hub", env, "mesh", append(hubArgs(addr, data), flags...)...); err != nil {
 		return "", err
 	}
-	if err := ready(ts, "hub", "http://"+addr+"/readyz"); err != nil {
+	if err := state(ts).ready("hub", "http://"+addr+"/readyz"); err != nil {
 		return "", err
 	}
 	token, err := os.ReadFile(filepath.Join(data, "admin-token"))
@@ -181,10 +180,17 @@ func stepRuntime(ts *testscript.TestScript, args []string) (string, error) {
 	}
 	s := state(ts)
 	env, flags := leadingVars(args[1:])
-	flags = append([]string{"serve", "--name", name, "--listen", addr, "--data-dir", filepath.Join(s.dir, name),
-		"--socket", filepath.Join(s.dir, name+".sock"), "--hub", ts.Getenv("MESH_HUB"),
-		"--token-file", filepath.Join(s.dir, "hub", "admin-token")}, flags...)
-	return "", s.start(name, env, "mesh-runtime", flags...)
+	return "", s.start(name, env, "mesh-runtime", append(runtimeArgs(name, addr, s.dir, ts.Getenv("MESH_HUB")), flags...)...)
+}
+
+func hubArgs(addr, data string) []string {
+	return []string{"hub", "serve", "--listen", addr, "--data-dir", data}
+}
+
+// runtimeArgs expects the hub's data in the folder hub of the same directory.
+func runtimeArgs(name, addr, dir, hub string) []string {
+	return []string{"serve", "--name", name, "--listen", addr, "--data-dir", filepath.Join(dir, name),
+		"--hub", hub, "--token-file", filepath.Join(dir, "hub", "admin-token")}
 }
 
 func stepRegistry(ts *testscript.TestScript, _ []string) (string, error) {
@@ -202,7 +208,7 @@ func stepRegistry(ts *testscript.TestScript, _ []string) (string, error) {
 	if err := s.start("registry", nil, "registry", "serve", config); err != nil {
 		return "", err
 	}
-	return "", ready(ts, "registry", "http://"+addr+"/v2/")
+	return "", s.ready("registry", "http://"+addr+"/v2/")
 }
 
 // address returns the variable's address, a free one at its first use.
@@ -215,27 +221,6 @@ func address(ts *testscript.TestScript, variable string) (string, error) {
 		ts.Setenv(variable, addr)
 	}
 	return addr, err
-}
-
-// ready waits until the server answers 200 or has ended.
-func ready(ts *testscript.TestScript, name, url string) error {
-	var ended error
-	err := eventually(patience, func() error {
-		if ended = state(ts).alive(name); ended != nil {
-			return nil
-		}
-		res, err := http.Get(url)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
-			return fmt.Errorf("GET %s: %s: %s", url, res.Status, body)
-		}
-		return nil
-	})
-	return errors.Join(ended, err)
 }
 
 func stepHTTP(ts *testscript.TestScript, args []string) (string, error) {
