@@ -15,8 +15,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
-	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -107,7 +107,7 @@ func (r Release) Manifests() ([]Manifest, error) {
 }
 
 func (r Release) manifest(desc ocispec.Descriptor) (Manifest, error) {
-	data, err := r.Blob(desc.Digest)
+	data, err := r.Blob(mesh.Digest(desc.Digest))
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -124,11 +124,12 @@ func (r Release) manifest(desc ocispec.Descriptor) (Manifest, error) {
 }
 
 // Blob returns the content with that digest.
-func (r Release) Blob(d digest.Digest) ([]byte, error) {
-	if err := d.Validate(); err != nil {
-		return nil, fmt.Errorf("blob %q of %s: %w", d, r.Bundle, err)
+func (r Release) Blob(d mesh.Digest) ([]byte, error) {
+	if _, err := mesh.ParseDigest(string(d)); err != nil {
+		return nil, fmt.Errorf("opening a blob of %s: %w", r.Bundle, err)
 	}
-	data, err := fs.ReadFile(r.files, path.Join(ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded()))
+	algorithm, encoded, _ := strings.Cut(string(d), ":")
+	data, err := fs.ReadFile(r.files, path.Join(ocispec.ImageBlobsDir, algorithm, encoded))
 	if err != nil {
 		return nil, fmt.Errorf("reading blob %s of %s: %w", d, r.Bundle, err)
 	}
