@@ -1,0 +1,140 @@
+package decode
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+var (
+	errNull   = errors.New("null stands where a value is needed")
+	errNumber = errors.New("the number is out of range")
+)
+
+// options make the decoder strict. Names are compared with their case,
+// duplicates and invalid UTF-8 are refused by the decoder's defaults.
+var options = sync.OnceValue(func() json.Options {
+	return json.JoinOptions(
+		json.RejectUnknownMembers(true),
+		json.WithUnmarshalers(json.JoinUnmarshalers(
+			json.UnmarshalFromFunc(decodeFreeForm),
+			json.UnmarshalFromFunc(notNull[string]),
+			json.UnmarshalFromFunc(notNull[mesh.Operation]),
+			json.UnmarshalFromFunc(notNull[mesh.ContentFinding]),
+		)),
+	)
+})
+
+// notNull refuses null where there is no pointer that could be nil: an element
+// of a list would become its zero value.
+func notNull[T any](d *jsontext.Decoder, _ *T) error {
+	if d.PeekKind() != 'n' {
+		return errors.ErrUnsupported
+	}
+	if _, err := d.ReadValue(); err != nil {
+		return err // it only began like null
+	}
+	return errNull
+}
+
+// decodeFreeForm reads numbers of the free-form maps: whole ones keep all
+// their digits, which a float64 would round.
+func decodeFreeForm(d *jsontext.Decoder, v *any) error {
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	literal, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	text := string(literal)
+	if !strings.ContainsAny(text, ".eE") {
+		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+			*v = i
+			return nil
+		}
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return errNumber
+	}
+	*v = f
+	return nil
+}
+
+// flaw is a value that the types allow and the schema does not.
+type flaw struct{ rule, path, message, hint string }
+
+// check holds an action to what the schema says beyond types.
+func check(a *mesh.Action) *flaw {
+	if a.Action.Type == "" {
+		return &flaw{"missing-field", "action.type", "the field is missing or empty", "say what the agent asks to do, for example model.call, tool.call or data.read"}
+	}
+	var c checker
+	if d := a.Data; d != nil {
+		c.list("data.categories", len(d.Categories))
+		c.list("data.fields", len(d.Fields))
+		c.count("data.retentionDays", d.RetentionDays)
+		if d.Consent != nil {
+			c.list("data.consent.purposes", len(d.Consent.Purposes))
+		}
+		if d.Encryption != nil {
+			c.count("data.encryption.keyAgeDays", d.Encryption.KeyAgeDays)
+		}
+	}
+	if p := a.Actor; p != nil {
+		c.list("actor.groups", len(p.Groups))
+		c.list("actor.scopes", len(p.Scopes))
+	}
+	if r := a.Request; r != nil {
+		c.number("request.ageHours", r.AgeHours, math.MaxFloat64)
+	}
+	if s := a.Session; s != nil {
+		c.list("session.taint", len(s.Taint))
+		c.count("session.mfaAgeSeconds", s.MFAAgeSeconds)
+		c.count("session.spentMicroUSD", s.SpentMicroUSD)
+	}
+	if t := a.Content; t != nil {
+		c.list("content.findings", len(t.Findings))
+		c.number("content.injectionScore", t.InjectionScore, 1)
+		c.count("content.inputTokens", t.InputTokens)
+		for i, f := range t.Findings {
+			c.count("content.findings."+strconv.Itoa(i)+".count", f.Count)
+		}
+	}
+	return c.first
+}
+
+// checker keeps the first flaw.
+type checker struct{ first *flaw }
+
+func (c *checker) fail(path, message string) {
+	if c.first == nil {
+		c.first = &flaw{rule: "wrong-value", path: path, message: message}
+	}
+}
+
+func (c *checker) list(path string, length int) {
+	if length > MaxListLength {
+		c.fail(path, "the list has more than "+strconv.Itoa(MaxListLength)+" elements")
+	}
+}
+
+func (c *checker) count(path string, n *int64) {
+	if n != nil && *n < 0 {
+		c.fail(path, "the number is negative")
+	}
+}
+
+func (c *checker) number(path string, f *float64, most float64) {
+	if f != nil && !(*f >= 0 && *f <= most) {
+		c.fail(path, "the number is not between 0 and "+strconv.FormatFloat(most, 'g', -1, 64))
+	}
+}
