@@ -194,31 +194,36 @@ func checkManifest(m *ocispec.Manifest) error {
 	if err := checkDescriptor(m.Config, "config"); err != nil {
 		return err
 	}
-	total, rules := m.Config.Size, 0
-	titles := make(map[string]bool, len(m.Layers))
-	for i, l := range m.Layers {
+	return checkLayers(m.Layers, m.Config.Size)
+}
+
+// checkLayers checks titles and sizes of layers, which together with the
+// config's must stay within the limit, and that exactly one holds the rules.
+func checkLayers(layers []ocispec.Descriptor, total int64) error {
+	rules := 0
+	titles := make(map[string]string, len(layers)) // to media type
+	for i, l := range layers {
 		title := l.Annotations[ocispec.AnnotationTitle]
 		if err := checkTitle(title); err != nil {
 			return malformed("layer %d: %w", i, err)
 		}
-		if titles[title] {
+		if _, repeated := titles[title]; repeated {
 			return malformed("two layers are titled %q", title)
 		}
-		titles[title] = true
+		titles[title] = l.MediaType
 		if err := checkDescriptor(l, title); err != nil {
 			return err
 		}
 		if l.MediaType == MediaTypeRules {
 			rules++
-			if title != RulesTitle {
-				return malformed("the rules layer is titled %q, not %s", title, RulesTitle)
-			}
 		}
 		total += l.Size // no overflow: every size is at most MaxBundleSize
 	}
 	switch {
 	case rules != 1:
 		return malformed("the bundle has %d layers of type %s, not one", rules, MediaTypeRules).WithHint("put all rules into one policy.yaml")
+	case titles[RulesTitle] != MediaTypeRules:
+		return malformed("the rules layer is not titled %s", RulesTitle)
 	case total > MaxBundleSize:
 		return malformed("the bundle has %d bytes, more than the %d allowed", total, MaxBundleSize)
 	}
