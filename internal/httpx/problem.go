@@ -24,14 +24,22 @@ const retryAfterSeconds = 1
 // Problem is the body of every error (RFC 9457). Code is what programs look
 // at, Detail and Hint are for people.
 type Problem struct {
-	Type      string         `json:"type"`
-	Title     string         `json:"title"`
-	Status    int            `json:"status"`
-	Detail    string         `json:"detail"`
-	Code      mesh.Code      `json:"code"`
-	Hint      string         `json:"hint,omitzero"`
-	RequestID string         `json:"requestId,omitzero"`
-	Errors    []mesh.Finding `json:"errors,omitzero"` // where in a document, if one was sent
+	Type      string          `json:"type"`
+	Title     string          `json:"title"`
+	Status    int             `json:"status"`
+	Detail    string          `json:"detail"`
+	Code      mesh.Code       `json:"code"`
+	Hint      string          `json:"hint,omitzero"`
+	RequestID string          `json:"requestId,omitzero"`
+	Errors    []ProblemDetail `json:"errors,omitzero"` // where in a document, if one was sent
+}
+
+// ProblemDetail is one finding as clients of the API know it: Location is a
+// path such as "action.type", or "file:line:column".
+type ProblemDetail struct {
+	Location string `json:"location,omitzero"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitzero"`
 }
 
 // NewProblem says what a client is told about an error. Of an error without a
@@ -55,7 +63,9 @@ func NewProblem(err error, requestID string) Problem {
 	p.Hint = mesh.HintOf(err)
 	var e *mesh.Error
 	if errors.As(err, &e) {
-		p.Errors = e.Findings
+		for _, f := range e.Findings {
+			p.Errors = append(p.Errors, ProblemDetail{Location: f.Position.String(), Message: f.Message, Hint: f.Hint})
+		}
 	}
 	return p
 }
