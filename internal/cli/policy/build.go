@@ -110,7 +110,7 @@ func pack(ctx context.Context, env *command.Env, path, ref string) (*packed, err
 	}
 	report, err := source.Check(ctx)
 	if err != nil {
-		return nil, withFailedCases(err, report)
+		return nil, err
 	}
 	p := &packed{source: source, warnings: inOrder(append(append([]mesh.Finding{}, findings...), report.Findings...))}
 	if report.Cases != nil {
@@ -125,22 +125,4 @@ func pack(ctx context.Context, env *command.Env, path, ref string) (*packed, err
 		command.WriteFinding(env.IO, f)
 	}
 	return p, nil
-}
-
-// withFailedCases makes findings of the cases that failed, if the error has
-// none of its own, so that people see which.
-func withFailedCases(err error, report *publish.Report) error {
-	var coded *mesh.Error
-	if !errors.As(err, &coded) || coded.Code != mesh.CodeCasesFailed || len(coded.Findings) > 0 || report == nil || report.Cases == nil {
-		return err
-	}
-	var findings []mesh.Finding
-	for _, c := range report.Cases.Cases {
-		for _, failure := range c.Failures {
-			findings = append(findings, mesh.Finding{
-				Position: c.Position, Level: mesh.LevelError, Rule: "case", Message: fmt.Sprintf("case %q: %s", c.Name, failure),
-			})
-		}
-	}
-	return coded.WithFindings(findings)
 }

@@ -20,5 +20,9 @@ func NewCmdPolicy(env *command.Env) *cobra.Command {
 		newCmdLint(env, nil),
 		newCmdTest(env, nil),
 		newCmdBuild(env, nil),
+		newCmdPush(env, nil),
+		newCmdPull(env, nil),
+		newCmdSign(env, nil),
+		newCmdVerify(env, nil),
 	)
 }

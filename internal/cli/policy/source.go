@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,17 +42,4 @@ func load(path, ref string) (*publish.Source, []mesh.Finding, error) {
 		return nil, nil, mesh.Errorf(mesh.CodePolicyInvalid, "%s cannot be built", path).WithFindings(findings)
 	}
 	return source, findings, nil
-}
-
-// localRef names a lone policy file that is only looked at, not published.
-func localRef(path, ref string) string {
-	ext := filepath.Ext(path)
-	if ref != "" || (ext != ".yaml" && ext != ".yml") {
-		return ref
-	}
-	name := nameFromDir(strings.TrimSuffix(path, ext))
-	if name == "" {
-		name = "policy"
-	}
-	return "local/" + name + ":0.0.0"
 }

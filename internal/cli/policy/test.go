@@ -3,19 +3,22 @@ package policy
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/catalog/frameworks"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/publish"
 )
 
 // testOptions are the arguments of `policy test`.
 type testOptions struct {
 	Paths       []string
-	Ref         string
 	MinCoverage float64 // percent
 	Verbose     bool
 	JSON        bool
@@ -41,7 +44,8 @@ func newCmdTest(env *command.Env, runF func(*testOptions) error) *cobra.Command 
 which rules the cases exercise: a rule is covered if some case violates it and
 some case does not.
 
-PATH is a directory with bundle.yaml, or a policy file with its cases beside it.
+PATH is a directory with bundle.yaml and policy.yaml, a policy file, whose cases
+stand beside it, or a file of cases.
 Exit code 3 says that the policy does not compile, 4 that cases fail or cover
 less than --min-coverage.`,
 		Example: "    mesh policy test .\n    mesh policy test . --min-coverage 100",
@@ -51,9 +55,6 @@ less than --min-coverage.`,
 			if opts.MinCoverage < 0 || opts.MinCoverage > 100 {
 				return command.UsageErrorf("--min-coverage %v is no percentage", opts.MinCoverage).WithHint("give a number from 0 to 100")
 			}
-			if err := checkRef(opts.Ref); err != nil {
-				return err
-			}
 			if runF != nil {
 				return runF(opts)
 			}
@@ -61,7 +62,6 @@ less than --min-coverage.`,
 		},
 	}
 	flags := cmd.Flags()
-	addRef(cmd, &opts.Ref)
 	flags.Float64Var(&opts.MinCoverage, "min-coverage", 0, "fail if fewer than this `percent` of the rules are covered")
 	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "list the cases that pass too")
 	command.AddJSON(cmd, &opts.JSON, testResult{})
@@ -70,8 +70,12 @@ less than --min-coverage.`,
 
 func testRun(ctx context.Context, env *command.Env, opts *testOptions) error {
 	result := testResult{Cases: []cases.CaseResult{}, Rules: []cases.RuleCoverage{}, Findings: []mesh.Finding{}}
+	controls, err := frameworks.Load()
+	if err != nil {
+		return err
+	}
 	for _, path := range opts.Paths {
-		if err := testPath(ctx, path, opts.Ref, &result); err != nil {
+		if err := testPath(ctx, path, controls, &result); err != nil {
 			return err
 		}
 	}
@@ -92,21 +96,44 @@ func testRun(ctx context.Context, env *command.Env, opts *testOptions) error {
 }
 
 // testPath runs the cases of one policy into result.
-func testPath(ctx context.Context, path, ref string, result *testResult) error {
-	source, findings, err := load(path, localRef(path, ref))
-	if err != nil {
-		return err
-	}
-	report, err := source.Check(ctx)
+func testPath(ctx context.Context, path string, controls policy.ControlIndex, result *testResult) error {
+	report, err := check(ctx, path, controls)
 	if err != nil && (report == nil || report.Cases == nil || mesh.CodeOf(err) != mesh.CodeCasesFailed) {
 		return err
 	}
-	result.Findings = inOrder(append(append(result.Findings, findings...), report.Findings...))
+	result.Findings = inOrder(append(result.Findings, report.Findings...))
+	if report.Cases == nil {
+		return mesh.Errorf(mesh.CodeNotFound, "%s has no cases", path).WithHint("write them into files that end with " + casesSuffix)
+	}
 	result.Passed += report.Cases.Passed
 	result.Failed += report.Cases.Failed
 	result.Cases = append(result.Cases, report.Cases.Cases...)
 	result.Rules = append(result.Rules, report.Cases.Coverage...)
 	return nil
+}
+
+// check goes through the publish gate with the sources of a bundle, or with a
+// policy that is in none yet.
+func check(ctx context.Context, path string, controls policy.ControlIndex) (*publish.Report, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if !info.IsDir() {
+		return checkLone(ctx, path, controls)
+	}
+	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls})
+	if err != nil {
+		return nil, err
+	}
+	if source == nil {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", path).WithFindings(findings)
+	}
+	report, err := source.Check(ctx)
+	if report != nil {
+		report.Findings = append(findings, report.Findings...)
+	}
+	return report, err
 }
 
 // coverage returns the percentage of rules that are covered; 100 for none.
