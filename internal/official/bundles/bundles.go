@@ -22,8 +22,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 )
 
-// IndexFile is the file in the embedded folder that lists the releases, as
-// the generator writes it.
+// IndexFile is the file that lists the releases, as the generator writes it.
 const IndexFile = "index.json"
 
 //go:embed all:layouts
@@ -52,10 +51,17 @@ type Manifest struct {
 // List returns the official bundles of this build, sorted by name and version.
 // The error of a build without any is [mesh.CodeUnavailable] and says how to
 // make them.
-func List() ([]Release, error) { return list(embedded) }
+func List() ([]Release, error) {
+	layouts, err := fs.Sub(embedded, "layouts")
+	if err != nil {
+		return nil, fmt.Errorf("opening the embedded layouts: %w", err)
+	}
+	return Open(layouts)
+}
 
-func list(files fs.FS) ([]Release, error) {
-	raw, err := fs.ReadFile(files, path.Join("layouts", IndexFile))
+// Open lists the releases in a folder that the generator wrote.
+func Open(files fs.FS) ([]Release, error) {
+	raw, err := fs.ReadFile(files, IndexFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, mesh.Errorf(mesh.CodeUnavailable, "this build has no official bundles").
 			WithHint("build with make build, which packs and signs them")
@@ -68,7 +74,7 @@ func list(files fs.FS) ([]Release, error) {
 		return nil, fmt.Errorf("decoding the list of official bundles: %w", err)
 	}
 	for i := range releases {
-		layout, err := fs.Sub(files, path.Join("layouts", releases[i].Path))
+		layout, err := fs.Sub(files, releases[i].Path)
 		if err != nil {
 			return nil, fmt.Errorf("opening %s: %w", releases[i].Bundle, err)
 		}
