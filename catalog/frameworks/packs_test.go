@@ -13,6 +13,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/decode"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
 )
 
 // packs are the frameworks that have an official bundle.
@@ -250,4 +251,23 @@ func decide(t *testing.T, program *engine.Program, action *mesh.Action) []string
 		t.Errorf("allowed is %v with violations %v", result.Allowed, rules)
 	}
 	return rules
+}
+
+// TestPrimitiveControlsExist keeps what built-in rules claim to serve within
+// the catalog, in its spelling.
+func TestPrimitiveControlsExist(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, p := range primitives.All() {
+		for _, id := range p.Controls {
+			control, ok := c.Control(id)
+			if !ok {
+				t.Errorf("%s serves %s, which is no control; nearest is %s", p.ID, id, c.Nearest(id.Framework(), id.Local()))
+				continue
+			}
+			if control.Addressee != frameworks.Operator {
+				t.Errorf("%s serves %s, which does not bind the operator", p.ID, id)
+			}
+		}
+	}
 }
