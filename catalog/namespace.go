@@ -78,7 +78,7 @@ type Namespaces struct {
 }
 
 // NewNamespaces returns the service over store. Changes of keys are announced
-// on [TopicReleases].
+// on [TopicRechecks].
 func NewNamespaces(store NamespaceStore, n *Notifier) *Namespaces {
 	return &Namespaces{store: store, notify: n, now: time.Now}
 }
@@ -112,7 +112,7 @@ func (s *Namespaces) Put(ctx context.Context, tenant mesh.TenantID, r hubapi.Nam
 	}
 	n, err := s.store.PutNamespace(ctx, tenant, hubapi.NamespaceInfo{Name: r.Name, Visibility: r.Visibility, CreatedAt: s.now()})
 	if err == nil {
-		s.notify.Notify(TopicReleases)
+		s.notify.Notify(TopicRechecks)
 	}
 	return n, err
 }
@@ -167,7 +167,7 @@ func (s *Namespaces) AddKey(ctx context.Context, tenant mesh.TenantID, ns mesh.N
 		return hubapi.Key{}, fmt.Errorf("adding a key to %s: %w", ns, err)
 	}
 	if added {
-		s.notify.Notify(TopicReleases)
+		s.notify.Notify(TopicRechecks)
 	}
 	return stored, nil
 }
@@ -182,7 +182,7 @@ func (s *Namespaces) RevokeKey(ctx context.Context, tenant mesh.TenantID, ns mes
 			WithHint("list its keys first; a fingerprint is 64 hexadecimal characters")
 	}
 	if err == nil {
-		s.notify.Notify(TopicReleases)
+		s.notify.Notify(TopicRechecks)
 	}
 	return key, err
 }

@@ -11,7 +11,8 @@ type Topic string
 
 // The topics.
 const (
-	TopicReleases Topic = "releases" // a release or the keys of a namespace changed
+	TopicReleases Topic = "releases" // a release changed
+	TopicRechecks Topic = "rechecks" // the keys or visibility of a namespace changed
 	TopicEvidence Topic = "evidence" // records arrived
 )
 

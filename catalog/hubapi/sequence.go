@@ -16,7 +16,7 @@ const locationAcked = "ackedThrough"
 // record after that. It survives the trip over HTTP; see [AckedThrough].
 func SequenceError(acked, first uint64) error {
 	return mesh.Errorf(mesh.CodeSequence, "the batch begins at %d, but the hub has the journal only up to %d", first, acked).
-		WithHint("send the records from "+strconv.FormatUint(acked+1, 10)+" on").
+		WithHint("send the records from " + strconv.FormatUint(acked+1, 10) + " on").
 		WithFindings([]mesh.Finding{{
 			Position: mesh.Position{File: locationAcked}, Level: mesh.LevelError,
 			Rule: string(mesh.CodeSequence), Message: strconv.FormatUint(acked, 10),

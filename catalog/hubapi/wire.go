@@ -26,25 +26,17 @@ const (
 const ProblemMediaType = "application/problem+json"
 
 // Problem is the body of every error of the hub's and the runtime's APIs
-// (RFC 9457). Code, Hint and RequestID are extension members.
+// (RFC 9457). Code, Hint, RequestID and Errors are extension members. In
+// Errors, File is a file or a place in the request such as "body.name".
 type Problem struct {
-	Type      string          `json:"type"` // "about:blank": the code says it
-	Title     string          `json:"title"`
-	Status    int             `json:"status"`
-	Detail    string          `json:"detail,omitzero"`
-	Instance  string          `json:"instance,omitzero"`
-	Code      mesh.Code       `json:"code"`
-	Hint      string          `json:"hint,omitzero"`
-	RequestID string          `json:"requestId,omitzero"`
-	Errors    []ProblemDetail `json:"errors,omitzero"`
-}
-
-// ProblemDetail says where in the input something is wrong: Location is a
-// path such as "body.action.type", or "file:line:column".
-type ProblemDetail struct {
-	Location string `json:"location,omitzero"`
-	Message  string `json:"message"`
-	Value    any    `json:"value,omitzero"`
+	Type      string         `json:"type"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail,omitzero"`
+	Code      mesh.Code      `json:"code"`
+	Hint      string         `json:"hint,omitzero"`
+	RequestID string         `json:"requestId,omitzero"`
+	Errors    []mesh.Finding `json:"errors,omitzero"`
 }
 
 // Page is one page of a list.
