@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/sigstore/pkg/signature"
 
@@ -32,20 +33,40 @@ const maxKeySize = 64 << 10
 // prints its secret.
 type Key struct {
 	signer    signature.SignerVerifier
-	private   []byte // the encrypted key file
 	public    []byte // PKIX PEM
 	publicDER []byte
+	// file returns the encrypted key file. Encrypting is made slow on purpose,
+	// so it waits until somebody wants the file.
+	file func() ([]byte, error)
 }
 
-// GenerateKey makes an ECDSA P-256 key, what cosign generates by default, and
-// encrypts its file with password. An empty password is cosign's way of having
-// none: the file is then protected by its mode alone.
+// GenerateKey makes an ECDSA P-256 key, what cosign generates by default. Its
+// file will be encrypted with password; an empty password is cosign's way of
+// having none: the file is then protected by its mode alone.
 func GenerateKey(password []byte) (*Key, error) {
-	files, err := cosign.GenerateKeyPair(func(bool) ([]byte, error) { return password, nil })
+	private, err := cosign.GeneratePrivateKey()
 	if err != nil {
 		return nil, fmt.Errorf("generating a signing key: %w", err)
 	}
-	return ParseKey(files.PrivateBytes, password)
+	signer, err := signature.LoadDefaultSignerVerifier(private)
+	if err != nil {
+		return nil, fmt.Errorf("generating a signing key: %w", err)
+	}
+	return newKey(signer, func() ([]byte, error) { return encrypt(private, password) })
+}
+
+// encrypt writes a key as cosign does it: PKCS #8 in a secretbox whose key
+// scrypt derives from the password, in PEM.
+func encrypt(private *ecdsa.PrivateKey, password []byte) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
+	}
+	box, err := encrypted.Encrypt(der, password)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: cosign.SigstorePrivateKeyPemType, Bytes: box}), nil
 }
 
 // LoadKey reads a private key file, encrypted with password as cosign does it.
@@ -84,11 +105,12 @@ func ParseKey(data, password []byte) (*Key, error) {
 	if err != nil {
 		return nil, mesh.Errorf(mesh.CodeInvalid, "it cannot be decrypted with the password given").WithHint("set " + PasswordVariable + " to the key's password; empty if it has none")
 	}
-	return newKey(signer, data)
+	data = bytes.Clone(data)
+	return newKey(signer, func() ([]byte, error) { return data, nil })
 }
 
 // newKey checks that the key is of a kind every verifier understands.
-func newKey(signer signature.SignerVerifier, data []byte) (*Key, error) {
+func newKey(signer signature.SignerVerifier, file func() ([]byte, error)) (*Key, error) {
 	public, err := signer.PublicKey()
 	if err != nil {
 		return nil, fmt.Errorf("reading the public key: %w", err)
@@ -108,7 +130,7 @@ func newKey(signer signature.SignerVerifier, data []byte) (*Key, error) {
 	}
 	return &Key{
 		signer:    signer,
-		private:   bytes.Clone(data),
+		file:      file,
 		public:    pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
 		publicDER: der,
 	}, nil
@@ -121,7 +143,11 @@ func unsupportedKey(kind string) error {
 // WriteFiles writes prefix.key, encrypted and readable only by its owner, and
 // prefix.pub. Existing files are not overwritten: [mesh.CodeConflict].
 func (k *Key) WriteFiles(prefix string) error {
-	if err := writeNew(prefix+".key", k.private, 0o600); err != nil {
+	private, err := k.file()
+	if err != nil {
+		return fmt.Errorf("encrypting the key: %w", err)
+	}
+	if err := writeNew(prefix+".key", private, 0o600); err != nil {
 		return err
 	}
 	if err := writeNew(prefix+".pub", k.public, 0o644); err != nil {
