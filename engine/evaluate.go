@@ -89,7 +89,7 @@ func (e *evaluation) policy(c *compiledPolicy) {
 	for _, rule := range c.rulesFor(e.input.Action.Action.Type) {
 		e.rule(c, rule, &v)
 	}
-	denied := c.denyByDefault && len(v.looked) == 0 && len(v.failed) == 0
+	denied := c.info.DenyByDefault && len(v.looked) == 0 && len(v.failed) == 0
 	if denied {
 		r.Violations = append(r.Violations, mesh.Violation{
 			PolicyID: c.info.ID, RuleID: policy.RuleDefault, Controls: []mesh.ControlID{}, Severity: c.severity, Message: deniedByDefault,

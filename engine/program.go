@@ -78,6 +78,9 @@ type PolicyInfo struct {
 	Mode     mesh.Mode // the mode in force
 	Weakened bool      // the override weakened the document's mode
 	Rules    []string  // rule ids in the order of the document
+	Obliging []string  // those of Rules that require nothing and only oblige
+	// DenyByDefault is true for "default: deny".
+	DenyByDefault bool
 }
 
 // Program is a compiled set of policies. It is immutable and safe for
@@ -90,10 +93,9 @@ type Program struct {
 
 // compiledPolicy is one policy of a program.
 type compiledPolicy struct {
-	info          PolicyInfo
-	denyByDefault bool
-	severity      mesh.Severity // of what default: deny denies
-	rules         []*rule       // in the order of the document
+	info     PolicyInfo
+	severity mesh.Severity // of what default: deny denies
+	rules    []*rule       // in the order of the document
 	// byType holds the rules that can look at actions of one type, and others
 	// those that can look at the types not in it; both in order.
 	byType map[string][]*rule
@@ -154,9 +156,8 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		index = RuleIndex(doc, nil)
 	}
 	c := &compiledPolicy{
-		info:          PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode},
-		denyByDefault: doc.DenyByDefault,
-		severity:      doc.Enforcement.Severity,
+		info:     PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
+		severity: doc.Enforcement.Severity,
 	}
 	if source.Mode != "" && source.Mode.WeakerThan(c.info.Mode) {
 		c.info.Mode, c.info.Weakened = source.Mode, true
@@ -170,6 +171,9 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		}
 		c.rules = append(c.rules, r)
 		c.info.Rules = append(c.info.Rules, r.id)
+		if r.require == nil {
+			c.info.Obliging = append(c.info.Obliging, r.id)
+		}
 	}
 	c.index()
 	return c, nil
@@ -222,7 +226,21 @@ func (p *Program) Policies() []PolicyInfo {
 	for i, c := range p.policies {
 		out[i] = c.info
 		out[i].Rules = slices.Clone(c.info.Rules)
+		out[i].Obliging = slices.Clone(c.info.Obliging)
 	}
+	return out
+}
+
+// Enforced returns the same program with every policy in enforce mode: what
+// cases are decided with.
+func (p *Program) Enforced() *Program {
+	out := &Program{}
+	for _, c := range p.policies {
+		enforced := *c
+		enforced.info.Mode, enforced.info.Weakened = mesh.ModeEnforce, false
+		out.policies = append(out.policies, &enforced)
+	}
+	out.inline = out.policies
 	return out
 }
 

@@ -98,8 +98,8 @@ func (c *cursor) skipBlank(style yaml.Style) {
 	switch {
 	case size > 0 && unicode.IsSpace(r):
 		c.skip(1)
-	case style&yaml.DoubleQuotedStyle != 0 && r == '\\' && len(c.rest) > 1 && bytes.IndexByte([]byte(`tnvfrNLP_ `), c.rest[1]) >= 0:
-		c.skip(2)
+	case style&yaml.DoubleQuotedStyle != 0 && r == '\\' && len(c.rest) > 1:
+		c.skip(1 + escapeWidth(c.rest[1])) // as in \n or \u0020
 	}
 }
 

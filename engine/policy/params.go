@@ -272,9 +272,10 @@ func (d *Document) ParamsSchema() []byte {
 	properties := make(map[string]paramSchema, len(d.Params))
 	required := []string{}
 	for _, p := range d.Params {
-		s := paramSchema{Type: p.element(), Enum: p.Enum, Minimum: p.Minimum, Maximum: p.Maximum}
+		element := paramSchema{Type: p.element(), Enum: p.Enum, Minimum: p.Minimum, Maximum: p.Maximum}
+		s := element
 		if p.Type == TypeArray {
-			s = paramSchema{Type: TypeArray, Items: &s}
+			s = paramSchema{Type: TypeArray, Items: &element}
 		}
 		s.Description, s.Default = p.Description, p.Default
 		properties[p.Name] = s

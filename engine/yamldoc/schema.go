@@ -64,6 +64,9 @@ func (s *Schema) index(schema *jsonschema.Schema) {
 	for _, p := range schema.Properties {
 		s.index(p)
 	}
+	for _, p := range schema.PatternProperties {
+		s.index(p)
+	}
 	if additional, ok := schema.AdditionalProperties.(*jsonschema.Schema); ok {
 		s.index(additional)
 	}
@@ -146,8 +149,6 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 		v.add(key, "misplaced-key", "the key "+name+" has no meaning here", "remove it")
 	case *kind.Pattern:
 		v.add(value, "wrong-value", fmt.Sprintf("%s does not have the form %s", describe(value), k.Want), "")
-	case *kind.PropertyNames:
-		v.add(key, "wrong-value", k.Property+" is not a valid name", "")
 	case *kind.Minimum:
 		v.add(value, "wrong-value", fmt.Sprintf("%s is less than %s", value.Value, k.Want.RatString()), "")
 	case *kind.Maximum:
@@ -172,6 +173,13 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.Node, names []string) {
 	var known []string
 	if s := v.schema.byURL[e.SchemaURL]; s != nil {
+		for pattern := range s.PatternProperties { // names are free but for their form
+			for _, name := range names {
+				key, _ := Find(mapping, name)
+				v.add(key, "wrong-value", name+" is not a valid name", "a name has the form "+pattern.String())
+			}
+			return
+		}
 		for name := range s.Properties {
 			known = append(known, name)
 		}

@@ -1,0 +1,257 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+)
+
+// whole uses every key of the language. Its built-in sections have the keys and
+// values of the whitepaper's example.
+const whole = `version: "3.0.0"
+name: "GDPR Data Protection"
+description: All there is
+framework: "GDPR"
+default: deny
+params:
+  approvedHosts:
+    type: array
+    items: {type: string}
+    default: [api.example.com]
+    description: Hosts data may leave to
+  limit: {type: integer, minimum: 1, maximum: 100}
+controls:
+  data_storage.retention.max_days: ["gdpr:Art.5"]
+rules:
+  data_collection:
+    consent_required: true
+    purpose_limitation: true
+    valid_purposes:
+      - "service_improvement"
+      - "user_support"
+    prohibited_purposes:
+      - "marketing_without_consent"
+      - "third_party_sharing"
+  data_storage:
+    encryption:
+      algorithm: "AES-256-GCM"
+      key_rotation_days: 90
+    retention:
+      max_days: 365
+      deletion_policy: "secure_erase"
+    location_restrictions:
+      allowed_regions: ["eu-west-1", "eu-central-1"]
+  data_subject_rights:
+    right_to_access:
+      enabled: true
+      response_time_hours: 720 # 30 days
+    right_to_erasure:
+      enabled: false
+      response_time_hours: 720
+    right_to_portability:
+      enabled: true
+      format: "JSON"
+  custom:
+    - id: phi-egress
+      controls: ["hipaa:164.312(e)(1)"]
+      when: 'action.type == "egress"'
+      require: egress.host in params.approvedHosts
+      severity: critical
+      message: only to an approved host
+      recommendation: approve the host
+      obligations: [{type: mask, properties: {categories: [phi]}}]
+    - id: mask-pii
+      when: action.type == "data.read"
+      obligations: [{type: mask}]
+enforcement:
+  mode: "monitor"
+  actions_on_violation:
+    - action: "block"
+      severity: "low"
+    - action: "alert"
+      channels: ["slack", "email"]
+      recipients: ["dpo@company.com"]
+    - action: "log"
+      destination: "audit_log"
+`
+
+func TestParseWholeLanguage(t *testing.T) {
+	t.Parallel()
+	d, findings := policy.Parse("p.yaml", []byte(whole))
+	if len(findings) > 0 {
+		t.Fatalf("findings: %v", findings)
+	}
+	var ids []string
+	for _, r := range d.Rules {
+		ids = append(ids, r.ID)
+	}
+	want := []string{
+		"data_collection.consent_required", "data_collection.purpose_limitation", "data_collection.prohibited_purposes",
+		"data_storage.encryption.algorithm", "data_storage.encryption.key_rotation_days",
+		"data_storage.retention.max_days", "data_storage.retention.deletion_policy", "data_storage.location_restrictions.allowed_regions",
+		"data_subject_rights.right_to_access.enabled", "data_subject_rights.right_to_access.response_time_hours",
+		"data_subject_rights.right_to_portability.enabled", "data_subject_rights.right_to_portability.format",
+		"phi-egress", "mask-pii",
+	}
+	if diff := cmp.Diff(want, ids); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if d.Version != "3.0.0" || d.Name != "GDPR Data Protection" || d.Framework.Value != "GDPR" || !d.DenyByDefault {
+		t.Errorf("head: %+v", d)
+	}
+	if e := d.Enforcement; e.Mode != mesh.ModeMonitor || e.Severity != mesh.SeverityLow || len(e.Actions) != 3 || e.Actions[1].Channels[1] != "email" || e.Actions[2].Destination != "audit_log" {
+		t.Errorf("enforcement: %+v", e)
+	}
+	purpose := d.Rules[1]
+	if diff := cmp.Diff(map[string]any{"purpose_limitation": true, "valid_purposes": []any{"service_improvement", "user_support"}}, purpose.Values); diff != "" {
+		t.Errorf("parameters of %s (-want +got):\n%s", purpose.ID, diff)
+	}
+	custom := d.Rules[12]
+	if custom.Severity != mesh.SeverityCritical || custom.Controls[0].Value != "hipaa:164.312(e)(1)" || custom.Require.Source != "egress.host in params.approvedHosts" {
+		t.Errorf("custom rule: %+v", custom)
+	}
+	if oblige := d.Rules[13]; oblige.Severity != policy.DefaultCustomSeverity || oblige.Message == "" || !oblige.Require.IsZero() {
+		t.Errorf("obliging rule: %+v", oblige)
+	}
+}
+
+func TestParseFindings(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	tests := []struct {
+		name, src string
+		want      []string // position, rule, message and hint: "line:column rule message (hint)", each a prefix or more
+	}{
+		{"empty", "", []string{"1:1 yaml-syntax the file is empty"}},
+		{"only a comment", "# nothing\n", []string{"1:1 yaml-syntax the file is empty"}},
+		{"not YAML", head + "rules: [\n", []string{"yaml-syntax not YAML"}},
+		{"tab", head + "rules:\n\tcustom: []\n", []string{"yaml-syntax not YAML", "spaces"}},
+		{"a list", "- a\n", []string{"1:1 wrong-type expected a mapping, found a list"}},
+		{"two documents", head + "rules: {}\n---\nname: b\n", []string{"yaml-documents a second document begins here"}},
+		{"NUL", head + "rules: {}\n# \x00\n", []string{"4:3 encoding the file holds a NUL character"}},
+		{"UTF-8", head + "rules: {}\n# ü\xff\n", []string{"4:4 encoding byte 0xFF is not UTF-8"}},
+		{"alias", head + "rules: &r {}\nparams: *r\n", []string{"3:8 yaml-alias the anchor &r is not allowed", "4:9 yaml-alias aliases are not allowed"}},
+		{"merge key", head + "rules: {<<: {custom: []}}\n", []string{"3:9 yaml-alias merge keys are not allowed"}},
+		{"tag", head + "rules: !!set {}\n", []string{"3:8 yaml-tag the tag !!set is not allowed"}},
+		{"duplicate key", head + "rules: {}\nname: m\n", []string{"4:1 duplicate-key the key name stands here for the second time (the first is in line 2)"}},
+		{"key is a number", head + "rules: {}\nparams: {1: {type: string}}\n", []string{`4:10 yaml-key the key 1 is not text (write it as "1")`}},
+		{"deep", head + "rules: " + strings.Repeat("[", 80) + strings.Repeat("]", 80), []string{"3:71 too-deep nested more than 64 levels deep"}},
+		{"missing keys", "framework: gdpr\n", []string{"1:1 missing-key the key version is missing", "1:1 missing-key the key name is missing", "1:1 missing-key the key rules is missing"}},
+		{"version is a number", "version: 3.0\nname: n\nrules: {}\n", []string{`1:10 wrong-type expected text, found 3.0 (put it in quotes: "3.0")`}},
+		{"version 2", "version: \"2.0.0\"\nname: n\nruls: {}\n", []string{`1:10 unknown-version version "2.0.0" of the policy language is not known`}},
+		{"version 3.9 is accepted", "version: \"3.9.1\"\nname: n\nrules: {data_collection: {consent_required: true}}\n", nil},
+		{"version of one part", "version: \"3\"\nname: n\nrules: {}\n", []string{"1:10 unknown-version"}},
+		{"unknown keys, all at once", head + "rules:\n  data_colection: {}\nenforcment: {mode: enforce}\n", []string{
+			"4:3 unknown-key unknown key data_colection (did you mean data_collection?)", "5:1 unknown-key unknown key enforcment (did you mean enforcement?)",
+		}},
+		{"unknown key in a section", head + "rules:\n  data_storage:\n    encryption: {algoritm: AES}\n", []string{"5:18 unknown-key unknown key algoritm (did you mean algorithm?)"}},
+		{"unknown right", head + "rules:\n  data_subject_rights:\n    right_to_acess: {enabled: true}\n", []string{"5:5 unknown-key unknown key right_to_acess (did you mean right_to_access?)"}},
+		{"unknown key in a custom rule", head + "rules:\n  custom:\n    - id: a\n      requires: 'true'\n", []string{
+			"5:7 missing-key one of the keys require, obligations is needed", "6:7 unknown-key unknown key requires (did you mean require?)",
+		}},
+		{"text for a flag", head + "rules:\n  data_collection:\n    consent_required: \"true\"\n", []string{`5:23 wrong-type expected true or false, found "true" (write it without quotes)`}},
+		{"yes for a flag", head + "rules:\n  data_collection:\n    consent_required: yes\n", []string{`5:23 wrong-type expected true or false, found "yes"`}},
+		{"null section", head + "rules:\n  data_collection:\n", []string{"wrong-type expected a mapping, found nothing"}},
+		{"days out of range", head + "rules:\n  data_storage: {encryption: {key_rotation_days: 0}}\n", []string{"4:50 wrong-value 0 is less than 1"}},
+		{"infinite days", head + "rules:\n  data_storage: {retention: {max_days: .inf}}\n", []string{"4:40 yaml-value the number .inf is out of range"}},
+		{"mode", head + "rules: {}\nenforcement: {mode: enfroce}\n", []string{`4:21 wrong-value "enfroce" is not one of enforce, monitor, audit (did you mean enforce?)`}},
+		{"action", head + "rules: {}\nenforcement:\n  actions_on_violation:\n    - action: blok\n", []string{`6:15 wrong-value "blok" is not one of block, alert, log (did you mean block?)`}},
+		{"channel", head + "rules: {}\nenforcement:\n  actions_on_violation:\n    - action: alert\n      channels: [slak]\n", []string{`7:18 wrong-value "slak" is not one of slack`, "did you mean slack?"}},
+		{"key of another action", head + "rules: {}\nenforcement:\n  actions_on_violation:\n    - action: log\n      channels: [slack]\n", []string{"7:7 misplaced-key the key channels has no meaning here"}},
+		{"two blocks", head + "rules: {}\nenforcement:\n  actions_on_violation:\n    - {action: block}\n    - {action: block, severity: low}\n", []string{"7:7 duplicate-action block stands here for the second time"}},
+		{"rule id twice", head + "rules:\n  custom:\n    - {id: a, require: 'true'}\n    - {id: a, require: 'true'}\n", []string{"6:12 duplicate-id a rule in line 5 has the id a, too"}},
+		{"reserved ids", head + "rules:\n  custom:\n    - {id: default, require: 'true'}\n    - {id: data_collection.consent_required, require: 'true'}\n", []string{"5:12 reserved-id", "6:12 reserved-id"}},
+		{"rule id", head + "rules:\n  custom:\n    - {id: 'a b', require: 'true'}\n", []string{`5:12 wrong-value "a b" does not have the form`}},
+		{"severity", head + "rules:\n  custom:\n    - {id: a, require: 'true', severity: hihg}\n", []string{`5:42 wrong-value "hihg" is not one of low, medium, high, critical (did you mean high?)`}},
+		{"param without a type", head + "rules: {}\nparams: {a: {}}\n", []string{"4:13 missing-key the key type is missing"}},
+		{"param type", head + "rules: {}\nparams: {a: {type: strng}}\n", []string{"did you mean string?"}},
+		{"array without items", head + "rules: {}\nparams: {a: {type: array}}\n", []string{"4:13 missing-key the key items is missing"}},
+		{"items of no array", head + "rules: {}\nparams: {a: {type: string, items: {type: string}}}\n", []string{"4:28 misplaced-key the key items has no meaning here"}},
+		{"param default", head + "rules: {}\nparams: {a: {type: integer, default: x}}\n", []string{"4:29 param-value default of parameter a: expected a value of type integer, found \"x\""}},
+		{"param enum", head + "rules: {}\nparams: {a: {type: string, enum: [1]}}\n", []string{"4:35 param-value enum of parameter a"}},
+		{"param default not in enum", head + "rules: {}\nparams: {a: {type: string, enum: [x], default: y}}\n", []string{`parameter a: "y" is not one of ["x"]`}},
+		{"param name", head + "rules: {}\nparams: {a-b: {type: string}}\n", []string{"4:10 wrong-value a-b is not a valid name"}},
+		{"param is a word of CEL", head + "rules: {}\nparams: {in: {type: string}}\n", []string{"4:10 reserved-id in is a word of CEL"}},
+		{"controls of no rule", head + "rules: {}\ncontrols: {data_collection.consent: [\"gdpr:Art.6\"]}\n", []string{"4:12 unknown-rule data_collection.consent is not a built-in rule"}},
+		{"list element twice", head + "rules:\n  data_collection: {prohibited_purposes: [a, b, a]}\n", []string{`4:49 duplicate-value "a" stands in the list twice`}},
+		{"warning: purposes", head + "rules:\n  data_collection: {purpose_limitation: true}\n", []string{"4:21 no-valid-purposes"}},
+		{"warning: unused purposes", head + "rules:\n  data_collection: {consent_required: true, valid_purposes: [a]}\n", []string{"4:45 unused-purposes"}},
+		{"warning: nothing", head + "rules: {}\n", []string{"3:8 no-rules"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, findings := policy.Parse("p.yaml", []byte(tt.src))
+			if (d == nil) != mesh.HasErrors(findings) {
+				t.Errorf("document %v beside findings %v", d, findings)
+			}
+			var got []string
+			for _, f := range findings {
+				if f.Rule == "no-rules" && !strings.Contains(tt.name, "nothing") {
+					continue
+				}
+				if f.File != "p.yaml" {
+					t.Errorf("finding without its file: %v", f)
+				}
+				s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
+				if f.Hint != "" {
+					s += " (" + f.Hint + ")"
+				}
+				got = append(got, s)
+			}
+			all := strings.Join(got, "\n")
+			for _, w := range tt.want {
+				if !strings.Contains(all, w) {
+					t.Errorf("no finding %q", w)
+				}
+			}
+			if len(tt.want) == 0 && len(got) > 0 || t.Failed() {
+				t.Errorf("findings:\n%s", all)
+			}
+		})
+	}
+}
+
+func TestParseTooLarge(t *testing.T) {
+	t.Parallel()
+	big := append([]byte(whole), []byte(strings.Repeat("# comment\n", 110_000))...)
+	if _, findings := policy.Parse("p.yaml", big); len(findings) != 1 || findings[0].Rule != "too-large" {
+		t.Errorf("a file of %d bytes: %v", len(big), findings)
+	}
+	many := "version: \"3.0.0\"\nname: n\nrules: [" + strings.Repeat("1,", 210_000) + "1]\n"
+	if _, findings := policy.Parse("p.yaml", []byte(many)); len(findings) != 1 || findings[0].Rule != "too-large" {
+		t.Errorf("a file of many values: %v", findings)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(whole))
+	for _, s := range []string{"", "a: &a [*a]", "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n  - id: a\n    when: >-\n      a\n      b\n    require: \"a\\n\\x41\"\n", "? [a]\n: b", "a: !!binary x", "--- |\n x", "\"\\ud800\": 1"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		d, findings := policy.Parse("f.yaml", src)
+		if (d == nil) != mesh.HasErrors(findings) {
+			t.Fatalf("document %v beside findings %v", d, findings)
+		}
+		if d == nil {
+			return
+		}
+		for _, r := range d.Rules {
+			for _, e := range []policy.Expr{r.When, r.Require} {
+				for i := range len([]rune(e.Source)) {
+					if p := e.At(i); p.Line < 1 || p.Column < 1 {
+						t.Fatalf("character %d of %q stands at %v", i, e.Source, p)
+					}
+				}
+			}
+		}
+		if len(d.ParamsSchema()) == 0 {
+			t.Fatal("no params schema")
+		}
+	})
+}
