@@ -16,7 +16,9 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/decide"
 	"github.com/ai-agent-mesh/mesh/internal/cli/decisions"
+	"github.com/ai-agent-mesh/mesh/internal/cli/dev"
 	"github.com/ai-agent-mesh/mesh/internal/cli/framework"
+	"github.com/ai-agent-mesh/mesh/internal/cli/hubserve"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/cli/login"
 	"github.com/ai-agent-mesh/mesh/internal/cli/policy"
@@ -55,6 +57,10 @@ them and the runtimes that enforce them, and shows the evidence.
 		&cobra.Group{ID: groupPolicy, Title: "Write, publish and find policies"},
 		&cobra.Group{ID: groupGovern, Title: "Enforce and see the evidence"},
 		&cobra.Group{ID: groupSetup, Title: "Set up"},
+	)
+	add(root, groupServe,
+		dev.NewCmdDev(env, nil),
+		hubserve.NewCmdHub(env),
 	)
 	add(root, groupPolicy,
 		policy.NewCmdPolicy(env),

@@ -17,7 +17,7 @@ func NewCmdVendor(env *command.Env) *cobra.Command {
 		newCmdKeyList(env, nil),
 		newCmdKeyRevoke(env, nil),
 	)
-	return command.Group("vendor", "Prove who you are: keys of a namespace", key)
+	return command.Group("vendor", "Signing keys, and whom to trust", key, newCmdTrust(env, nil))
 }
 
 // addNamespace adds --namespace, which the command needs.
