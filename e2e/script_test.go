@@ -131,7 +131,7 @@ func (s *script) alive(name string) error {
 	}
 	select {
 	case <-running.exited:
-		return fmt.Errorf("%s ended by itself: %v", name, running.err)
+		return fmt.Errorf("%s ended by itself: %v", name, running.cmd.ProcessState)
 	default:
 		return nil
 	}
@@ -193,7 +193,7 @@ func (s *script) logs() string {
 	for _, name := range files {
 		data, err := os.ReadFile(filepath.Join(s.dir, name))
 		if err != nil {
-			continue // testscript has removed the directory already
+			continue
 		}
 		if len(data) > logTail {
 			data = data[len(data)-logTail:]

@@ -83,11 +83,17 @@ func prepare(env *testscript.Env, root string) error {
 	)
 	s := &script{vars: env.Vars, dir: env.WorkDir}
 	env.Values[scriptKey{}] = s
-	env.Defer(s.stopAll)
+	// The logs have to be read before testscript removes the directory, and
+	// whether the script failed is known only afterwards.
+	var logs string
+	env.Defer(func() {
+		s.stopAll()
+		logs = s.logs()
+	})
 	if r, ok := env.T().(runner); ok {
 		r.Cleanup(func() {
 			if r.Failed() {
-				r.Log(s.logs())
+				r.Log(logs)
 			}
 		})
 	}

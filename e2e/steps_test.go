@@ -31,7 +31,7 @@ type step func(ts *testscript.TestScript, args []string) (out string, err error)
 //
 //	addr VAR…                          put a free loopback address into each variable
 //	start NAME [K=V…] PROGRAM ARG…     run a server in the background, logging to NAME.log
-//	stop NAME, kill9 NAME              SIGTERM and an orderly exit; SIGKILL
+//	halt NAME, kill9 NAME              SIGTERM and an orderly exit; SIGKILL
 //	alive NAME                         the server has not ended
 //	maxfile NAME BYTES|unlimited       the largest file the server can make: 0 is a full disk
 //	hub [K=V…] [FLAG…]                 a hub on $HUB with data in $WORK/hub; waits until it is ready
@@ -49,7 +49,7 @@ type step func(ts *testscript.TestScript, args []string) (out string, err error)
 //	                                   repeat the steps until all of them succeed in one go
 func steps() map[string]step {
 	return map[string]step{
-		"addr": stepAddr, "start": stepStart, "stop": stepStop, "kill9": stepKill, "alive": stepAlive,
+		"addr": stepAddr, "start": stepStart, "halt": stepHalt, "kill9": stepKill, "alive": stepAlive,
 		"hub": stepHub, "runtime": stepRuntime, "registry": stepRegistry,
 		"http": stepHTTP, "exit": stepExit, "json": stepJSON, "setjson": stepSetJSON,
 		"setfile": stepSetFile, "expand": stepExpand, "fill": stepFill, "maxfile": stepMaxFile, "logged": stepLogged,
@@ -121,7 +121,7 @@ func leadingVars(args []string) (env, rest []string) {
 	return args[:i], args[i:]
 }
 
-func stepStop(ts *testscript.TestScript, args []string) (string, error) {
+func stepHalt(ts *testscript.TestScript, args []string) (string, error) {
 	if len(args) != 1 {
 		return "", usageError("NAME")
 	}
