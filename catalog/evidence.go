@@ -107,8 +107,9 @@ const (
 
 // Decisions lists decisions: the newest first or, if After is set, what came
 // in behind it, the oldest first, waiting up to Wait for the first. The next
-// of a page that follows is always set and is where to go on.
-func (e *Evidence) Decisions(ctx context.Context, tenant mesh.TenantID, q hubapi.DecisionQuery) (hubapi.Page[hubapi.Decision], error) {
+// of a page that follows is always set and is where to go on. stop ends the
+// wait early; nil never does.
+func (e *Evidence) Decisions(ctx context.Context, tenant mesh.TenantID, q hubapi.DecisionQuery, stop <-chan struct{}) (hubapi.Page[hubapi.Decision], error) {
 	none := hubapi.Page[hubapi.Decision]{Items: []hubapi.Decision{}}
 	switch q.Outcome {
 	case "", mesh.OutcomeAllowed, mesh.OutcomeDenied:
@@ -117,7 +118,7 @@ func (e *Evidence) Decisions(ctx context.Context, tenant mesh.TenantID, q hubapi
 	}
 	f := DecisionFilter{RequestID: q.RequestID, RuntimeID: q.RuntimeID, AgentID: q.AgentID, Outcome: q.Outcome}
 	if q.After != "" {
-		return e.follow(ctx, tenant, f, q)
+		return e.follow(ctx, tenant, f, q, stop)
 	}
 	stored, err := paged(cursorDecisions, q.Cursor, q.Limit, func(key string, n int) ([]StoredDecision, error) {
 		before, err := parseEventID(key)
@@ -145,7 +146,7 @@ func parseEventID(key string) (int64, error) {
 }
 
 // follow lists what arrived behind a cursor and waits if that is nothing.
-func (e *Evidence) follow(ctx context.Context, tenant mesh.TenantID, f DecisionFilter, q hubapi.DecisionQuery) (hubapi.Page[hubapi.Decision], error) {
+func (e *Evidence) follow(ctx context.Context, tenant mesh.TenantID, f DecisionFilter, q hubapi.DecisionQuery, stop <-chan struct{}) (hubapi.Page[hubapi.Decision], error) {
 	none := hubapi.Page[hubapi.Decision]{Items: []hubapi.Decision{}}
 	limit, err := Limit(q.Limit)
 	if err != nil {
@@ -169,6 +170,8 @@ func (e *Evidence) follow(ctx context.Context, tenant mesh.TenantID, f DecisionF
 		select {
 		case <-changed:
 		case <-timeout.C:
+			return e.followed(tenant, nil, after)
+		case <-stop:
 			return e.followed(tenant, nil, after)
 		case <-ctx.Done():
 			return none, context.Cause(ctx)

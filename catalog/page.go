@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
@@ -68,4 +69,26 @@ func paged[T any](kind, cursor string, limit int, fetch func(after string, limit
 		page.Next = encodeCursor(kind, key(items[size-1]))
 	}
 	return page, nil
+}
+
+// PageOf lists one page of a list that is at hand, such as the controls of a
+// framework. A cursor names the last element by its key, so that a page goes on
+// at the right place if the list got longer.
+func PageOf[S, T any](kind string, all []S, cursor string, limit int, key func(S) string, describe func(S) T) (hubapi.Page[T], error) {
+	page, err := paged(kind, cursor, limit, func(after string, n int) ([]S, error) {
+		rest := all
+		if after != "" {
+			at := slices.IndexFunc(all, func(s S) bool { return key(s) == after })
+			if at < 0 {
+				return nil, mesh.Errorf(mesh.CodeInvalid, "the cursor names nothing of this list")
+			}
+			rest = all[at+1:]
+		}
+		return rest[:min(n, len(rest))], nil
+	}, key)
+	out := hubapi.Page[T]{Items: make([]T, 0, len(page.Items)), Next: page.Next}
+	for _, s := range page.Items {
+		out.Items = append(out.Items, describe(s))
+	}
+	return out, err
 }

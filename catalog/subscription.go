@@ -26,25 +26,34 @@ func (f *Fleet) Subscriptions(ctx context.Context, tenant mesh.TenantID, idOrNam
 	return f.set(ctx, tenant, rec)
 }
 
+// Wait says how long a call may wait for a change. The zero value does not
+// wait.
+type Wait struct {
+	For  time.Duration   // at most [hubapi.MaxWait]; more is cut
+	Stop <-chan struct{} // ends the wait early, as if the time were over; nil: never
+}
+
 // WaitSubscriptions returns the set as soon as its revision is not known, and
-// at the latest after wait, then unchanged.
-func (f *Fleet) WaitSubscriptions(ctx context.Context, tenant mesh.TenantID, idOrName, known string, wait time.Duration) (hubapi.SubscriptionSet, error) {
+// at the latest when the wait is over, then unchanged.
+func (f *Fleet) WaitSubscriptions(ctx context.Context, tenant mesh.TenantID, idOrName, known string, wait Wait) (hubapi.SubscriptionSet, error) {
 	rec, err := f.record(ctx, tenant, idOrName)
 	if err != nil {
 		return hubapi.SubscriptionSet{}, err
 	}
-	timeout := time.NewTimer(min(wait, hubapi.MaxWait))
+	timeout := time.NewTimer(min(wait.For, hubapi.MaxWait))
 	defer timeout.Stop()
 	for {
 		releases, own := f.notify.Watch(TopicReleases), f.notify.Watch(TopicRuntime(tenant, rec.ID))
 		set, err := f.Subscriptions(ctx, tenant, string(rec.ID))
-		if err != nil || set.Revision != known || wait <= 0 {
+		if err != nil || set.Revision != known || wait.For <= 0 {
 			return set, err
 		}
 		select {
 		case <-releases:
 		case <-own:
 		case <-timeout.C:
+			return set, nil
+		case <-wait.Stop:
 			return set, nil
 		case <-ctx.Done():
 			return set, context.Cause(ctx)
