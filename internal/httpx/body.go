@@ -56,8 +56,8 @@ func tooLarge(limit int64) error {
 // taken as absent. A content type that is not JSON is refused, so that a web
 // page cannot send a form across sites.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
-	if ct := r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
-		return mesh.Errorf(mesh.CodeInvalid, "the body is %q, not JSON", ct).WithHint("send Content-Type: application/json")
+	if err := RequireJSON(r); err != nil {
+		return err
 	}
 	body, err := ReadBody(w, r, limit)
 	if err != nil {
@@ -122,6 +122,17 @@ func deeper(data []byte, limit int) bool {
 		}
 	}
 	return false
+}
+
+// RequireJSON refuses a request whose body says it is something other than
+// JSON, with [mesh.CodeInvalid]. A web page of another site can send forms and
+// plain text without being asked, but no JSON. A request that says nothing
+// passes: no browser sends one.
+func RequireJSON(r *http.Request) error {
+	if ct := r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
+		return mesh.Errorf(mesh.CodeInvalid, "the body is %q, not JSON", ct).WithHint("send Content-Type: application/json")
+	}
+	return nil
 }
 
 func isJSON(contentType string) bool {

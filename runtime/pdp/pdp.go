@@ -1,0 +1,134 @@
+package pdp
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/decode"
+	"github.com/ai-agent-mesh/mesh/internal/httpx"
+	"github.com/ai-agent-mesh/mesh/runtime/enforce"
+)
+
+// Bounds of the API.
+const (
+	// MaxBatch bounds the actions of one request; they are one append to the
+	// journal and wait for each other.
+	MaxBatch = 1000
+	// DefaultMaxInFlight bounds the decision requests that are under way.
+	// Beyond it the answer is 503: an enforcement point that waits too long
+	// helps nobody.
+	DefaultMaxInFlight = 1024
+
+	// bodyTimeout bounds how long a body may take to arrive.
+	bodyTimeout = 30 * time.Second
+)
+
+// Decider decides actions: an [enforce.Point].
+type Decider interface {
+	Decide(ctx context.Context, actions []*mesh.Action, caller enforce.Caller) ([]mesh.Decision, error)
+}
+
+// Options configure the API. Decider and Status are required.
+type Options struct {
+	Decider Decider
+	// Status tells how the runtime is; it is called for each request of
+	// /readyz and /v1/status.
+	Status func() Status
+	// Metrics serves /metrics; nil leaves the path away.
+	Metrics http.Handler
+	// MaxInFlight is DefaultMaxInFlight if it is 0.
+	MaxInFlight int
+}
+
+// server is the API.
+type server struct {
+	opts     Options
+	inFlight chan struct{}
+}
+
+// New returns the handler of the API. The caller puts [httpx.Wrap] around it,
+// which gives requests their id.
+func New(opts Options) http.Handler {
+	if opts.MaxInFlight <= 0 {
+		opts.MaxInFlight = DefaultMaxInFlight
+	}
+	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight)}
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/decisions", s.limited(s.decisions))
+	mux.Handle("POST "+evaluationPath, s.limited(s.evaluation))
+	mux.Handle("POST "+evaluationsPath, s.limited(s.evaluations))
+	mux.Handle("GET "+configurationPath, httpx.HandlerFunc(s.configuration))
+	mux.Handle("GET /v1/status", httpx.HandlerFunc(s.status))
+	mux.Handle("GET /readyz", httpx.HandlerFunc(s.readyz))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	if opts.Metrics != nil {
+		mux.Handle("GET /metrics", opts.Metrics)
+	}
+	for _, path := range []string{"/v1/decisions", evaluationPath, evaluationsPath} {
+		mux.HandleFunc(path, methodNotAllowed)
+	}
+	mux.HandleFunc("/", httpx.NotFound)
+	return mux
+}
+
+// limited bounds the decision requests under way and the time their bodies
+// take.
+func (s *server) limited(next httpx.HandlerFunc) http.Handler {
+	return httpx.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		select {
+		case s.inFlight <- struct{}{}:
+			defer func() { <-s.inFlight }()
+		default:
+			return mesh.Errorf(mesh.CodeUnavailable, "%d decisions are under way already", cap(s.inFlight)).
+				WithHint("try again; send many actions as one batch")
+		}
+		// A server without deadlines, such as a test's recorder, has no bound.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		return next(w, r)
+	})
+}
+
+// methodNotAllowed answers what is no POST. RFC 9110 section 15.5.6 wants the
+// methods that are allowed.
+func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", http.MethodPost)
+	httpx.WriteProblem(w, r, mesh.Errorf(mesh.CodeInvalid, "%s takes no %s", r.URL.Path, r.Method).WithHint("send a POST with a JSON body"))
+}
+
+// body reads a JSON body within the bounds of a batch.
+func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := httpx.RequireJSON(r); err != nil {
+		return nil, err
+	}
+	return httpx.ReadBody(w, r, decode.MaxBatchSize)
+}
+
+// decisions decides one action or a batch.
+func (s *server) decisions(w http.ResponseWriter, r *http.Request) error {
+	data, err := body(w, r)
+	if err != nil {
+		return err
+	}
+	actions, batch, err := decode.Batch(data, MaxBatch)
+	if err != nil {
+		return err
+	}
+	if len(actions) == 0 {
+		return httpx.WriteJSON(w, r, http.StatusOK, batchResponse{Decisions: []mesh.Decision{}})
+	}
+	decided, err := s.opts.Decider.Decide(r.Context(), actions, enforce.Caller{RequestID: httpx.RequestID(r.Context())})
+	if err != nil {
+		return err
+	}
+	if batch {
+		return httpx.WriteJSON(w, r, http.StatusOK, batchResponse{Decisions: decided})
+	}
+	return httpx.WriteJSON(w, r, http.StatusOK, decided[0])
+}
+
+// batchResponse answers a batch, in its order.
+type batchResponse struct {
+	Decisions []mesh.Decision `json:"decisions"`
+}
