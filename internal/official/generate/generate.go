@@ -61,7 +61,7 @@ func generate(ctx context.Context, s settings) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if current(s, key, packs) {
+	if current(ctx, s, key, packs) {
 		return changed, nil
 	}
 	for _, p := range packs {
@@ -69,10 +69,11 @@ func generate(ctx context.Context, s settings) ([]string, error) {
 			return nil, err
 		}
 	}
-	if err := write(ctx, s, key, packs); err != nil {
+	stale, err := write(ctx, s, key, packs)
+	if err != nil {
 		return nil, err
 	}
-	for _, p := range packs {
+	for _, p := range stale {
 		changed = append(changed, fmt.Sprintf("signed %s %s, %s", p.release.Bundle, p.release.Version, p.release.Digest))
 	}
 	return changed, nil
@@ -173,11 +174,7 @@ func gate(ctx context.Context, p pack) error {
 
 // current reports whether the embedded folders hold exactly these packs,
 // signed with this key.
-func current(s settings, key *sign.Key, packs []pack) bool {
-	public, err := os.ReadFile(s.path(publicKey))
-	if err != nil || !bytes.Equal(public, key.PublicKeyPEM()) {
-		return false
-	}
+func current(ctx context.Context, s settings, key *sign.Key, packs []pack) bool {
 	index, err := os.ReadFile(s.path(path.Join(layoutsDir, bundles.IndexFile)))
 	if err != nil {
 		return false
@@ -186,13 +183,22 @@ func current(s settings, key *sign.Key, packs []pack) bool {
 	if err != nil || !bytes.Equal(index, want) {
 		return false
 	}
-	for _, p := range packs {
-		layout, err := bundle.OpenLayout(s.path(path.Join(layoutsDir, p.release.Path)))
-		if err != nil || layout.Tags()[p.release.Version] != p.release.Digest {
-			return false
-		}
+	return !slices.ContainsFunc(packs, func(p pack) bool { return !signed(ctx, s, key, p) })
+}
+
+// signed reports whether the layout of a pack is there, with a signature by
+// this key: that of the public key beside it.
+func signed(ctx context.Context, s settings, key *sign.Key, p pack) bool {
+	public, err := os.ReadFile(s.path(publicKey))
+	if err != nil || !bytes.Equal(public, key.PublicKeyPEM()) {
+		return false
 	}
-	return true
+	layout, err := bundle.OpenLayout(s.path(path.Join(layoutsDir, p.release.Path)))
+	if err != nil || layout.Tags()[p.release.Version] != p.release.Digest {
+		return false
+	}
+	referrers, err := layout.Referrers(ctx, p.release.Digest)
+	return err == nil && len(referrers) > 0
 }
 
 func encodeIndex(packs []pack) ([]byte, error) {
@@ -207,43 +213,56 @@ func encodeIndex(packs []pack) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// write replaces the embedded folders. The list is removed first and written
-// last: a run that is cut short leaves a build without official bundles, which
-// says so, never one with half of them.
-func write(ctx context.Context, s settings, key *sign.Key, packs []pack) error {
-	staging := s.path(stagingDir)
-	if err := os.RemoveAll(staging); err != nil {
-		return fmt.Errorf("clearing the staging folder: %w", err)
+// write brings the embedded folders up to date and returns the packs it signed:
+// those whose layout is as it should be keep their signature. The list is
+// removed first and written last: a run that is cut short leaves a build
+// without official bundles, which says so, never one with half of them.
+func write(ctx context.Context, s settings, key *sign.Key, packs []pack) ([]pack, error) {
+	layouts := s.path(layoutsDir)
+	if err := os.Remove(filepath.Join(layouts, bundles.IndexFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("removing the list of official bundles: %w", err)
 	}
+	var stale []pack
 	for _, p := range packs {
-		if err := writeLayout(ctx, key, p, filepath.Join(staging, filepath.FromSlash(p.release.Path))); err != nil {
-			return fmt.Errorf("writing %s: %w", p.release.Bundle, err)
+		if !signed(ctx, s, key, p) {
+			stale = append(stale, p)
 		}
 	}
-	index, err := encodeIndex(packs)
-	if err != nil {
-		return err
+	if err := removeOthers(layouts, packs, stale); err != nil {
+		return nil, fmt.Errorf("clearing the embedded layouts: %w", err)
 	}
-	layouts := s.path(layoutsDir)
-	if err := clearLayouts(layouts); err != nil {
-		return fmt.Errorf("clearing the embedded layouts: %w", err)
-	}
-	entries, err := os.ReadDir(staging)
-	if err != nil {
-		return fmt.Errorf("listing the staging folder: %w", err)
-	}
-	for _, e := range entries {
-		if err := os.Rename(filepath.Join(staging, e.Name()), filepath.Join(layouts, e.Name())); err != nil {
-			return fmt.Errorf("moving the layouts into place: %w", err)
+	for _, p := range stale {
+		if err := place(ctx, s, key, p); err != nil {
+			return nil, fmt.Errorf("writing %s: %w", p.release.Bundle, err)
 		}
 	}
 	if err := durable.WriteFile(s.path(publicKey), key.PublicKeyPEM(), 0o644); err != nil {
-		return fmt.Errorf("writing the public key: %w", err)
+		return nil, fmt.Errorf("writing the public key: %w", err)
+	}
+	index, err := encodeIndex(packs)
+	if err != nil {
+		return nil, err
 	}
 	if err := durable.WriteFile(filepath.Join(layouts, bundles.IndexFile), index, 0o644); err != nil {
-		return fmt.Errorf("writing the list of official bundles: %w", err)
+		return nil, fmt.Errorf("writing the list of official bundles: %w", err)
 	}
-	return os.RemoveAll(staging)
+	return stale, nil
+}
+
+// place writes the layout of a pack beside the checkout's key and moves it
+// into the embedded folder when it is complete.
+func place(ctx context.Context, s settings, key *sign.Key, p pack) error {
+	staging, target := s.path(stagingDir), s.path(path.Join(layoutsDir, p.release.Path))
+	if err := os.RemoveAll(staging); err != nil {
+		return err
+	}
+	if err := writeLayout(ctx, key, p, staging); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(staging, target)
 }
 
 // writeLayout writes a bundle, tagged with its version, and its signature.
@@ -262,20 +281,19 @@ func writeLayout(ctx context.Context, key *sign.Key, p pack, dir string) error {
 	return referrer.WriteLayout(dir, "")
 }
 
-// clearLayouts removes what an earlier run wrote, the list first.
-func clearLayouts(dir string) error {
-	if err := os.Remove(filepath.Join(dir, bundles.IndexFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	entries, err := os.ReadDir(dir)
+// removeOthers removes every layout that is not one of packs, or is stale.
+func removeOthers(dir string, packs, stale []pack) error {
+	versions, err := filepath.Glob(filepath.Join(dir, "*", "*"))
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if e.IsDir() {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
+	for _, version := range versions {
+		here := func(p pack) bool { return version == filepath.Join(dir, filepath.FromSlash(p.release.Path)) }
+		if slices.ContainsFunc(packs, here) && !slices.ContainsFunc(stale, here) {
+			continue
+		}
+		if err := os.RemoveAll(version); err != nil {
+			return err
 		}
 	}
 	return nil
