@@ -129,7 +129,7 @@ func (u *Upload) acquire(ctx context.Context) error {
 	select {
 	case u.session.lock <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return mesh.Errorf(mesh.CodeCanceled, "waiting for upload %s: %w", u.id, ctx.Err())
 	}
 	if u.session.over {
 		u.release()
