@@ -200,12 +200,12 @@ func stepRegistry(ts *testscript.TestScript, _ []string) (string, error) {
 	}
 	s := state(ts)
 	config := filepath.Join(s.dir, "registry.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: warn}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q}\n",
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %q}\n",
 		filepath.Join(s.dir, "registry"), addr)
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return "", err
 	}
-	if err := s.start("registry", nil, "registry", "serve", config); err != nil {
+	if err := s.start("registry", []string{"OTEL_TRACES_EXPORTER=none"}, "registry", "serve", config); err != nil {
 		return "", err
 	}
 	return "", s.ready("registry", "http://"+addr+"/v2/")
