@@ -100,7 +100,11 @@ func TestCredentials(t *testing.T) {
 			challenge(w, `Bearer realm="`+tokens.URL+`/token",service="mesh",scope="repository:acme/export-control:pull,push"`)
 		}
 	})
-	forbidden := serve(t, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	forbidden := serve(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte(`{"errors":[{"code":"DENIED","message":"not a publisher of acme"}]}`))
 	})
