@@ -10,7 +10,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 GO ?= go
 MODULE := github.com/ai-agent-mesh/mesh
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION ?= $(patsubst v%,%,$(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null))
+COMMIT := $(shell git rev-parse HEAD 2>/dev/null)
+DATE := $(shell git log -1 --format=%cI 2>/dev/null)
 
 # Documents and data that some tests compare with. Where the folder is absent
 # those tests skip and say so: the one skip that CI allows.
@@ -22,7 +24,8 @@ export MESH_SHARED
 # them. The linter and the generators use the same settings, so that one build
 # of the dependencies serves them all.
 STATIC := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false'
-LDFLAGS := -s -w -X main.version=$(VERSION)
+BUILDINFO := $(MODULE)/internal/cli/buildinfo
+LDFLAGS := -s -w -X $(BUILDINFO).version=$(VERSION) -X $(BUILDINFO).commit=$(COMMIT) -X $(BUILDINFO).date=$(DATE)
 
 # The race detector needs cgo and a C compiler.
 CC := $(shell $(GO) env CC 2>/dev/null)
@@ -54,7 +57,8 @@ run: build ## build, start hub and runtime on embedded defaults, show a demo and
 
 .PHONY: clean
 clean: ## remove what the verbs built; the signing key of the official bundles stays
-	rm -rf bin .cache
+	rm -rf bin
+	@mkdir -p .cache && find .cache -mindepth 1 -maxdepth 1 ! -name official -exec rm -rf {} +
 
 ##@ Check
 
@@ -121,6 +125,7 @@ generate: official ## write generated files anew: OpenAPI document, reference pa
 
 .PHONY: official
 official: ## make the signing key and the signed official bundles that the programs embed
+	@$(STATIC) $(GO) run ./internal/official/generate
 
 TOOLS := cosign golangci-lint oras registry
 

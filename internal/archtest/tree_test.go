@@ -112,7 +112,7 @@ func walk(fset *token.FileSet) ([]pkg, error) {
 
 // foreign reports whether a directory holds nothing of this module.
 func foreign(name, base string) bool {
-	if base == "testdata" || base == "vendor" || base == "node_modules" || base == "bin" ||
+	if base == "testdata" || base == "node_modules" || base == "bin" ||
 		strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
 		return true
 	}
