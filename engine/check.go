@@ -25,7 +25,7 @@ type checkedPolicy struct {
 
 // check compiles every expression of a document.
 func check(doc *policy.Document) *checkedPolicy {
-	env, err := expr.NewEnv([]expr.Record{paramsRecord(doc)}, primitives.PersonalDataPredicate)
+	env, err := expr.NewEnv([]expr.Record{paramsRecord(doc)}, predicateNames()...)
 	if err != nil { // a name that policy.Parse let through and CEL refuses
 		return &checkedPolicy{findings: []mesh.Finding{{
 			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
@@ -122,7 +122,7 @@ var compiledPrimitives = sync.OnceValue(func() map[string]*compiledPrimitive {
 		for _, parameter := range p.Parameters {
 			rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})
 		}
-		env, err := expr.NewEnv([]expr.Record{rec}, primitives.PersonalDataPredicate)
+		env, err := expr.NewEnv([]expr.Record{rec}, predicateNames()...)
 		if err != nil {
 			panic(err)
 		}
@@ -131,14 +131,26 @@ var compiledPrimitives = sync.OnceValue(func() map[string]*compiledPrimitive {
 	return out
 })
 
-// personalData is the compiled predicate that primitives share.
-var personalData = sync.OnceValue(func() *expr.Expr {
+// compiledPredicates are the predicates that rules share, by name.
+var compiledPredicates = sync.OnceValue(func() map[string]*expr.Expr {
 	env, err := expr.NewEnv(nil)
 	if err != nil {
 		panic(err)
 	}
-	return mustCompile(env, primitives.PersonalData())
+	out := map[string]*expr.Expr{}
+	for _, p := range primitives.Predicates() {
+		out[p.Name] = mustCompile(env, p.CEL)
+	}
+	return out
 })
+
+func predicateNames() []string {
+	var names []string
+	for _, p := range primitives.Predicates() {
+		names = append(names, p.Name)
+	}
+	return names
+}
 
 func mustCompile(env *expr.Env, source string) *expr.Expr {
 	x, issues := env.Compile(source)

@@ -11,9 +11,9 @@ import (
 
 // evaluation is the state of one call of Evaluate.
 type evaluation struct {
-	input    expr.Input
-	result   *Result
-	personal *bool // whether personal data is in play, once that was asked
+	input  expr.Input
+	result *Result
+	asked  map[string]bool // predicates that were asked, and the answer
 }
 
 // Evaluate decides the action by the policies of one phase and overwrites r.
@@ -58,16 +58,21 @@ func notNil[T any](s []T) []T {
 	return s[:0]
 }
 
-// predicate answers what primitives read beside the action.
-func (e *evaluation) predicate(string) (bool, error) {
-	if e.personal == nil {
-		v, err := personalData().Eval(&expr.Input{Action: e.input.Action})
-		if err != nil {
-			return false, fmt.Errorf("looking for personal data: %w", err)
-		}
-		e.personal = &v
+// predicate answers what rules ask beside the action's fields, each question
+// once.
+func (e *evaluation) predicate(name string) (bool, error) {
+	if v, ok := e.asked[name]; ok {
+		return v, nil
 	}
-	return *e.personal, nil
+	v, err := compiledPredicates()[name].Eval(&expr.Input{Action: e.input.Action})
+	if err != nil {
+		return false, fmt.Errorf("deciding %s(): %w", name, err)
+	}
+	if e.asked == nil {
+		e.asked = map[string]bool{}
+	}
+	e.asked[name] = v
+	return v, nil
 }
 
 // verdict collects what one policy makes of the action.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
-	"github.com/ai-agent-mesh/mesh/engine/primitives"
 )
 
 // Inputs returns the fields of the action that the document's rules look at,
@@ -23,10 +22,12 @@ func Inputs(doc *policy.Document) []string {
 			}
 		}
 	}
-	if ask := primitives.PersonalDataPredicate + "()"; seen[ask] {
-		delete(seen, ask)
-		for _, path := range personalData().Reads() {
-			seen[path] = true
+	for name, predicate := range compiledPredicates() {
+		if ask := name + "()"; seen[ask] {
+			delete(seen, ask)
+			for _, path := range predicate.Reads() {
+				seen[path] = true
+			}
 		}
 	}
 	out := make([]string, 0, len(seen))

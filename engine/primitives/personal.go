@@ -35,9 +35,24 @@ func PersonalFindings() []string {
 	}
 }
 
-// PersonalDataPredicate is the name under which rules, built-in and custom, ask
-// for [PersonalData]: personalData(). It is decided once for an action.
-const PersonalDataPredicate = "personalData"
+// The names under which rules, built-in and custom, ask for [PersonalData] and
+// [HealthData]: personalData(), healthData().
+const (
+	PersonalDataPredicate = "personalData"
+	HealthDataPredicate   = "healthData"
+)
+
+// Predicate is a question about the action that rules may ask as NAME(). It is
+// decided once for an action.
+type Predicate struct {
+	Name string
+	CEL  string // over the action alone
+}
+
+// Predicates returns every predicate of the language.
+func Predicates() []Predicate {
+	return []Predicate{{PersonalDataPredicate, PersonalData()}, {HealthDataPredicate, HealthData()}}
+}
 
 // PersonalData is the CEL that says personal data is in play: a category, the
 // resource or a finding says so. Where data is touched, absent categories say
@@ -49,6 +64,17 @@ func PersonalData() string {
 		` || (has(resource.type) && resource.type in ["pii_data", "phi_data"])` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
 		` && (!has(f.type) || f.type in ` + eitherCase(PersonalFindings()) + `)))`
+}
+
+// HealthData is the CEL that says health information of a person is in play,
+// protected health information in the words of 45 CFR 160.103. Absent
+// categories, empty ones and findings count as in [PersonalData].
+func HealthData() string {
+	return `(has(data.categories) ? data.categories.exists(c, c in ` + eitherCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
+		` : ` + typeIn(touching()) + `)` +
+		` || (has(resource.type) && resource.type == "phi_data")` +
+		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
+		` && has(f.type) && f.type in ` + eitherCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `))`
 }
 
 // touching are the action types on which absent categories count as personal
