@@ -90,13 +90,16 @@ func startOf(a *ast.AST, id int64) int {
 // sizes bounds what the cost estimate assumes of the action's lists and texts.
 type sizes struct{}
 
-// EstimateSize assumes the same size for all that the expression itself does
-// not make.
+// EstimateSize assumes one size for all texts, and one for all lists and maps,
+// that the expression itself does not make.
 func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	if node.ComputedSize() != nil {
 		return nil
 	}
-	s := cost.RangedSizeEstimate(0, assumedSize)
+	s := cost.RangedSizeEstimate(0, assumedElements)
+	if t := node.Type(); t != nil && t.Kind() == types.StringKind {
+		s = cost.RangedSizeEstimate(0, assumedLength)
+	}
 	return &s
 }
 
@@ -113,7 +116,7 @@ func (e *Env) checkCost(checked *cel.Ast) (Issue, bool) {
 	}
 	return Issue{
 		Level: mesh.LevelError, Rule: "cel-cost",
-		Message: fmt.Sprintf("the expression can cost more than %d operations with lists of %d elements", MaxStaticCost, assumedSize),
+		Message: fmt.Sprintf("the expression can cost more than %d operations with lists of %d elements", MaxStaticCost, assumedElements),
 		Hint:    "avoid loops within loops; compare with lists of params by in",
 	}, false
 }

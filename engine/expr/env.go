@@ -30,10 +30,12 @@ const (
 	maxNesting  = 100
 	maxRecovery = 8 // syntax errors reported of one expression
 	// MaxStaticCost bounds what an expression can cost at most by estimate,
-	// with assumedSize elements in every list and characters in every text.
-	// The unit is cel-go's: about one operation.
-	MaxStaticCost = 10_000_000
-	assumedSize   = 1_000
+	// with assumedElements in every list and assumedLength characters in every
+	// text. The unit is cel-go's: about one operation. A loop within a loop
+	// passes, a third does not.
+	MaxStaticCost   = 100_000_000
+	assumedElements = 1_000
+	assumedLength   = 100
 	// MaxRunCost bounds what one evaluation may cost. Beyond it the rule
 	// fails. Only expressions with loops or regular expressions can.
 	MaxRunCost = 1_000_000

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -31,7 +32,7 @@ func (e *Env) explain(source string, parsed *cel.Ast, issues *cel.Issues) []Issu
 			issue.Offset = lines[line-1] + max(err.Location.Column(), 0)
 		}
 		if parsed != nil {
-			e.explainCheck(&issue, parsed.NativeRep(), err.ExprID, err.Message)
+			e.explainCheck(&issue, []rune(source), parsed.NativeRep(), err.ExprID, err.Message)
 		}
 		out = append(out, issue)
 	}
@@ -39,7 +40,7 @@ func (e *Env) explain(source string, parsed *cel.Ast, issues *cel.Issues) []Issu
 }
 
 // explainCheck words an error of the type checker.
-func (e *Env) explainCheck(issue *Issue, a *ast.AST, id int64, message string) {
+func (e *Env) explainCheck(issue *Issue, source []rune, a *ast.AST, id int64, message string) {
 	issue.Rule = "cel-type"
 	if m := undefinedField.FindStringSubmatch(message); m != nil {
 		issue.Rule = "cel-unknown-field"
@@ -49,7 +50,7 @@ func (e *Env) explainCheck(issue *Issue, a *ast.AST, id int64, message string) {
 			issue.Message = fmt.Sprintf("CEL: %s has no field %s", path, m[1])
 		}
 		issue.Hint = spelling.DidYouMean(m[1], names)
-		issue.Offset = fieldOffset(a, id, issue.Offset)
+		issue.Offset = fieldOffset(source, m[1], issue.Offset)
 		return
 	}
 	if m := undeclaredName.FindStringSubmatch(message); m != nil {
@@ -144,13 +145,17 @@ func pathOf(x ast.Expr) []string {
 	return nil
 }
 
-// fieldOffset moves from the dot, where cel-go places a selection, to the
-// field's name.
-func fieldOffset(a *ast.AST, id int64, dot int) int {
-	if r, ok := a.SourceInfo().GetOffsetRange(id); ok && int(r.Start) == dot {
-		return dot + 1
+// fieldOffset moves from the start of a selection, or its dot, to the name of
+// the field.
+func fieldOffset(source []rune, name string, offset int) int {
+	if offset > len(source) {
+		return offset
 	}
-	return dot
+	rest := string(source[offset:])
+	if i := strings.Index(rest, "."+name); i >= 0 {
+		return offset + utf8.RuneCountInString(rest[:i]) + 1
+	}
+	return offset
 }
 
 // lineStarts returns the offset of each line in code points.

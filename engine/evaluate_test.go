@@ -1,0 +1,325 @@
+package engine_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/decode"
+)
+
+func action(t testing.TB, src string) *mesh.Action {
+	t.Helper()
+	a, err := decode.Action([]byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// custom is a policy with the custom rules given, in YAML flow style.
+func custom(rules string) string {
+	return "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n" + rules
+}
+
+const egressTLS = `    - {id: tls, controls: ["hipaa:164.312(e)(1)"], when: 'action.type == "egress"', require: 'has(egress.tls) && egress.tls', severity: critical, message: use TLS, recommendation: turn TLS on}
+`
+
+func TestModes(t *testing.T) {
+	t.Parallel()
+	plain := action(t, `{"action":{"type":"egress"},"egress":{"tls":false}}`)
+	broken := action(t, `{"action":{"type":"data.read"}}`)
+	const failing = `    - {id: broken, when: 'data.purpose == "x"', require: 'true'}
+`
+	tests := []struct {
+		name               string
+		mode, override     mesh.Mode
+		action             *mesh.Action
+		phase              engine.Phase
+		allowed, would     bool
+		evaluated          bool
+		wantMode           mesh.Mode
+		weakened           bool
+		violations, errors int
+	}{
+		{"enforce denies", "enforce", "", plain, engine.Inline, false, false, true, "enforce", false, 1, 1},
+		{"enforce denies what fails", "enforce", "", broken, engine.Inline, false, false, true, "enforce", false, 0, 1},
+		{"monitor lets through", "monitor", "", plain, engine.Inline, true, false, true, "monitor", false, 1, 1},
+		{"monitor lets through what fails", "monitor", "", broken, engine.Inline, true, false, true, "monitor", false, 0, 1},
+		{"audit waits", "audit", "", plain, engine.Inline, true, true, false, "", false, 0, 0},
+		{"audit afterwards", "audit", "", plain, engine.Deferred, true, false, true, "audit", false, 1, 1},
+		{"nothing is deferred", "enforce", "", plain, engine.Deferred, true, true, false, "", false, 0, 0},
+		{"override weakens", "enforce", "monitor", plain, engine.Inline, true, false, true, "monitor", true, 1, 1},
+		{"override weakens to audit", "enforce", "audit", plain, engine.Deferred, true, false, true, "audit", true, 1, 1},
+		{"override does not tighten", "monitor", "enforce", plain, engine.Inline, true, false, true, "monitor", false, 1, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			doc := document(t, "p.yaml", custom(egressTLS+failing)+"enforcement: {mode: "+string(tt.mode)+"}\n")
+			p, err := engine.Compile([]engine.Policy{{ID: "a/b", Digest: "sha256:1", Document: doc, Mode: tt.override}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r engine.Result
+			p.Evaluate(tt.action, tt.phase, &r)
+			got := []any{r.Allowed, r.WouldAllow, r.Evaluated, r.Mode, r.Weakened, len(r.Violations), len(r.Errors)}
+			want := []any{tt.allowed, tt.would, tt.evaluated, tt.wantMode, tt.weakened, tt.violations, tt.errors}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("allowed, wouldAllow, evaluated, mode, weakened, violations, errors (-want +got):\n%s", diff)
+			}
+			if p.HasDeferred() != (tt.wantMode == "audit" || tt.name == "audit waits") {
+				t.Errorf("HasDeferred = %t", p.HasDeferred())
+			}
+		})
+	}
+}
+
+func TestEmptyProgramAllows(t *testing.T) {
+	t.Parallel()
+	p, err := engine.Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r engine.Result
+	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	if !r.Allowed || !r.WouldAllow || !r.Evaluated || r.Mode != "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestDenyOverridesAndOrder(t *testing.T) {
+	t.Parallel()
+	enforced := document(t, "a.yaml", custom(egressTLS))
+	monitored := document(t, "b.yaml", custom("    - {id: second, require: 'false'}\n    - {id: first, require: 'false'}\n")+"enforcement: {mode: monitor}\n")
+	audited := document(t, "c.yaml", custom("    - {id: later, require: 'false'}\n")+"enforcement: {mode: audit}\n")
+	p, err := engine.Compile([]engine.Policy{
+		{ID: "a/monitored", Digest: "sha256:1", Document: monitored},
+		{ID: "a/audited", Digest: "sha256:2", Document: audited},
+		{ID: "a/enforced", Digest: "sha256:3", Document: enforced},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r engine.Result
+	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	var got []string
+	for _, v := range r.Violations {
+		got = append(got, v.PolicyID+" "+v.RuleID)
+	}
+	if diff := cmp.Diff([]string{"a/monitored second", "a/monitored first", "a/enforced tls"}, got); diff != "" {
+		t.Errorf("violations (-want +got):\n%s", diff)
+	}
+	if r.Allowed || r.Mode != mesh.ModeEnforce {
+		t.Errorf("allowed %t, mode %s", r.Allowed, r.Mode)
+	}
+	if diff := cmp.Diff([]mesh.Digest{"sha256:1", "sha256:3"}, r.Bundles); diff != "" {
+		t.Errorf("bundles (-want +got):\n%s", diff)
+	}
+	p.Evaluate(action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
+	if !r.Allowed || r.WouldAllow {
+		t.Errorf("with TLS: allowed %t, wouldAllow %t, want only monitored violations", r.Allowed, r.WouldAllow)
+	}
+}
+
+func TestDefaultDeny(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", custom(egressTLS)+"default: deny\n"))
+	var r engine.Result
+	p.Evaluate(action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
+	if r.Allowed || len(r.Violations) != 1 || r.Violations[0].RuleID != "default" || r.Policies[0].Decision != mesh.EvaluationDeny {
+		t.Errorf("no rule looks: %+v", r)
+	}
+	p.Evaluate(action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
+	if !r.Allowed || len(r.Violations) > 0 {
+		t.Errorf("a rule looks: %+v", r)
+	}
+}
+
+func TestObligations(t *testing.T) {
+	t.Parallel()
+	const rules = `    - {id: mask, when: 'action.type == "egress"', obligations: [{type: mask, properties: {categories: [pii]}}]}
+    - {id: tls, when: 'action.type == "egress"', require: 'egress.tls', obligations: [{type: notify}, {type: mask}]}
+`
+	tls, plain := action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), action(t, `{"action":{"type":"egress"},"egress":{"tls":false}}`)
+	var r engine.Result
+	p := program(t, document(t, "p.yaml", custom(rules)))
+	p.Evaluate(tls, engine.Inline, &r)
+	want := []mesh.Obligation{{Type: "mask", Properties: map[string]any{"categories": []any{"pii"}}}, {Type: "notify"}, {Type: "mask"}}
+	if diff := cmp.Diff(want, r.Obligations); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+	p.Evaluate(plain, engine.Inline, &r)
+	if r.Allowed || len(r.Obligations) > 0 {
+		t.Errorf("denied: %+v", r)
+	}
+	program(t, document(t, "p.yaml", custom(rules)+"enforcement: {mode: monitor}\n")).Evaluate(tls, engine.Inline, &r)
+	if len(r.Obligations) > 0 {
+		t.Errorf("a monitored policy obliges: %+v", r.Obligations)
+	}
+}
+
+// TestErrors holds what CEL says of absent values: an error, unless a false
+// conjunct or a true disjunct decides.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		expr, action string
+		want         string // true, false or error
+	}{
+		{`data.purpose == "x"`, `{"action":{"type":"a"}}`, "error"},
+		{`data.purpose == "x" && action.type == "b"`, `{"action":{"type":"a"}}`, "false"},
+		{`action.type == "a" || data.purpose == "x"`, `{"action":{"type":"a"}}`, "true"},
+		{`has(data.consent.given)`, `{"action":{"type":"a"}}`, "false"},
+		{`has(data.consent)`, `{"action":{"type":"a"},"data":{}}`, "false"},
+		{`has(data.consent) && !has(data.consent.given)`, `{"action":{"type":"a"},"data":{"consent":{}}}`, "true"},
+		{`has(data)`, `{"action":{"type":"a"},"data":{}}`, "true"},
+		{`has(data)`, `{"action":{"type":"a"}}`, "false"},
+		{`has(environment)`, `{"action":{"type":"a"}}`, "false"},
+		{`has(environment) && environment == "prod"`, `{"action":{"type":"a"},"environment":"prod"}`, "true"},
+		{`environment == "prod"`, `{"action":{"type":"a"}}`, "error"},
+		{`has(context.a) && context.a > 1`, `{"action":{"type":"a"},"context":{"a":2}}`, "true"},
+		{`has(context.a)`, `{"action":{"type":"a"}}`, "false"},
+		{`"a" in context`, `{"action":{"type":"a"}}`, "false"},
+		{`context.a.b[0] == 1.5`, `{"action":{"type":"a"},"context":{"a":{"b":[1.5]}}}`, "true"},
+		{`context.a == "1"`, `{"action":{"type":"a"},"context":{"a":1}}`, "false"},
+		{`context.a > "1"`, `{"action":{"type":"a"},"context":{"a":1}}`, "error"},
+		{`tool.args["n"] == 9007199254740993`, `{"action":{"type":"a"},"tool":{"args":{"n":9007199254740993}}}`, "true"},
+		{`data.categories.size() == 0`, `{"action":{"type":"a"},"data":{"categories":[]}}`, "true"},
+		{`data.categories.size() == 0`, `{"action":{"type":"a"},"data":{}}`, "error"},
+		{`content.findings.exists(f, has(f.type) && f.type == "EMAIL" && f.count > 1)`, `{"action":{"type":"a"},"content":{"findings":[{"type":"SSN"},{"type":"EMAIL","count":2}]}}`, "true"},
+		{`content.findings.all(f, f.count > 1)`, `{"action":{"type":"a"},"content":{"findings":[{"type":"SSN"}]}}`, "error"},
+		{`timestamp > timestamp("2026-01-01T00:00:00Z")`, `{"action":{"type":"a"},"timestamp":"2026-11-22T10:00:00Z"}`, "true"},
+		{`timestamp.getHours() < 12`, `{"action":{"type":"a"},"timestamp":"2026-11-22T10:00:00Z"}`, "true"},
+		{`request.ageHours <= 12`, `{"action":{"type":"a"},"request":{"ageHours":12}}`, "true"},
+		{`session.spentMicroUSD / 0 == 1`, `{"action":{"type":"a"},"session":{"spentMicroUSD":1}}`, "error"},
+		{`data.consent == data.consent`, `{"action":{"type":"a"},"data":{"consent":{"given":true}}}`, "true"},
+		{`tenantId == "t" && agent.id == "b"`, `{"action":{"type":"a"},"tenantId":"t","agent":{"id":"b"}}`, "true"},
+		{`resource.id.matches("^rec-[0-9]+$")`, `{"action":{"type":"a"},"resource":{"id":"rec-7"}}`, "true"},
+		{`personalData()`, `{"action":{"type":"data.read"}}`, "true"},
+		{`personalData()`, `{"action":{"type":"tool.call"}}`, "false"},
+	}
+	for i, tt := range tests {
+		t.Run(fmt.Sprintf("%d %s", i, tt.expr), func(t *testing.T) {
+			t.Parallel()
+			p := program(t, document(t, "p.yaml", custom("    - id: a\n      require: |\n        "+tt.expr+"\n")))
+			var r engine.Result
+			p.Evaluate(action(t, tt.action), engine.Inline, &r)
+			got := "true"
+			switch {
+			case len(r.Errors) > 0:
+				got = "error"
+			case len(r.Violations) > 0:
+				got = "false"
+			}
+			if got != tt.want || r.Allowed != (tt.want == "true") {
+				t.Errorf("%s, want %s; %+v", got, tt.want, r)
+			}
+		})
+	}
+}
+
+func TestRunawayLoopFails(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", custom("    - {id: a, require: 'data.fields.all(x, !data.fields.exists(y, x != y))'}\n")))
+	a := action(t, `{"action":{"type":"data.read"}}`)
+	fields := make([]string, 5000)
+	for i := range fields {
+		fields[i] = "same"
+	}
+	a.Data = &mesh.Data{Fields: fields}
+	var r engine.Result
+	p.Evaluate(a, engine.Inline, &r)
+	if r.Allowed || len(r.Errors) != 1 || len(r.Violations) != 0 {
+		t.Errorf("%+v", r.Errors)
+	}
+}
+
+// TestIndexKeepsOrder mixes rules for one type, for several and for any.
+func TestIndexKeepsOrder(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", custom(`    - {id: any, require: 'false'}
+    - {id: read, when: 'action.type == "data.read"', require: 'false'}
+    - {id: either, when: 'action.type in ["egress", "data.read"] && true', require: 'false'}
+    - {id: not, when: 'action.type != "egress"', require: 'false'}
+    - {id: flipped, when: '"egress" == action.type', require: 'false'}
+`)))
+	for actionType, want := range map[string][]string{
+		"data.read": {"any", "read", "either", "not"},
+		"egress":    {"any", "either", "flipped"},
+		"other":     {"any", "not"},
+	} {
+		var r engine.Result
+		p.Evaluate(action(t, `{"action":{"type":"`+actionType+`"}}`), engine.Inline, &r)
+		if diff := cmp.Diff(want, r.Policies[0].Rules); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", actionType, diff)
+		}
+	}
+}
+
+func TestEvaluateConcurrently(t *testing.T) {
+	t.Parallel()
+	p := program(t, load(t, "testdata/sections.yaml"))
+	good := action(t, `{"action":{"type":"data.read"},"data":{"categories":["pii"],"purpose":"user_support","consent":{"given":true,"purposes":["user_support"]}}}`)
+	bad := action(t, `{"action":{"type":"data.read"},"data":{"categories":["pii"]}}`)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			var r engine.Result
+			for range 50 {
+				p.Evaluate(good, engine.Inline, &r)
+				if !r.Allowed {
+					t.Error("good is denied")
+				}
+				p.Evaluate(bad, engine.Inline, &r)
+				if r.Allowed || len(r.Violations) != 3 {
+					t.Error("bad is allowed")
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	p := program(b, load(b, "testdata/sections.yaml"))
+	a := action(b, `{"action":{"type":"data.read"},"data":{"categories":["pii"],"purpose":"user_support","consent":{"given":true,"purposes":["user_support"]}}}`)
+	var r engine.Result
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Evaluate(a, engine.Inline, &r)
+	}
+}
+
+func ExampleProgram_Evaluate() {
+	doc, findings := parseExample()
+	if doc == nil {
+		fmt.Println(findings)
+		return
+	}
+	p, err := engine.Compile([]engine.Policy{{ID: "acme/egress", Document: doc, Params: map[string]any{"approvedHosts": []string{"api.example.com"}}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	a, err := decode.Action([]byte(`{"action": {"type": "egress"}, "egress": {"host": "paste.example.net", "tls": true}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var r engine.Result
+	p.Evaluate(a, engine.Inline, &r)
+	fmt.Println("allowed:", r.Allowed)
+	for _, v := range r.Violations {
+		fmt.Println(v.PolicyID, v.RuleID, v.Controls, v.Message)
+	}
+	// Output:
+	// allowed: false
+	// acme/egress approved-hosts [hipaa:164.312(e)(1)] data leaves only to approved hosts
+}
+
+func actionOf(src string) (*mesh.Action, error) { return decode.Action([]byte(src)) }

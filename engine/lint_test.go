@@ -1,0 +1,221 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+)
+
+func parseExample() (*policy.Document, []mesh.Finding) {
+	return policy.Parse("policy.yaml", []byte(`
+version: "3.0.0"
+name: Egress
+params:
+  approvedHosts: {type: array, items: {type: string}}
+rules:
+  custom:
+    - id: approved-hosts
+      controls: ["hipaa:164.312(e)(1)"]
+      when: action.type == "egress"
+      require: has(egress.host) && egress.host in params.approvedHosts
+      message: data leaves only to approved hosts
+`))
+}
+
+// catalog is a small control index.
+type catalog map[mesh.FrameworkID][]string
+
+func (c catalog) Known(f mesh.FrameworkID) bool { return c[f] != nil }
+
+func (c catalog) Resolve(f mesh.FrameworkID, label string) (mesh.ControlID, bool) {
+	for _, id := range c[f] {
+		if strings.EqualFold(id, strings.ReplaceAll(label, "Article ", "Art.")) {
+			return mesh.NewControlID(f, id), true
+		}
+	}
+	return "", false
+}
+
+func (c catalog) Nearest(f mesh.FrameworkID, _ string) string { return c[f][0] }
+
+var known = catalog{"gdpr": {"Art.5", "Art.6", "Art.7"}, "soc2": {"CC6.1"}}
+
+func TestLint(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, rules string
+		want        []string // "line:column level rule message (hint)" or a part of it
+	}{
+		{"nothing", egressTLS, nil},
+		{"unknown field", "    - {id: a, require: 'has(data.purpos)'}\n", []string{"5:34 error cel-unknown-field CEL: data has no field purpos (did you mean purpose?)"}},
+		{"unknown field, folded", "    - id: a\n      require: >-\n        action.type == \"x\" ||\n        dta.purpose == \"x\"\n", []string{"8:9 error cel-unknown-name CEL: unknown name dta (did you mean data?)"}},
+		{"unknown field of an element", "    - {id: a, require: 'content.findings.all(f, f.typ == \"\")'}\n", []string{"5:51 error cel-unknown-field CEL: f has no field typ (did you mean type?)"}},
+		{"unknown param", "    - {id: a, require: 'params.host'}\n", []string{"5:32 error cel-unknown-field CEL: params has no field host"}},
+		{"wrong type", "    - {id: a, require: 'data.purpose == 3'}\n", []string{"5:38 error cel-type CEL: == does not apply to (string, int)"}},
+		{"no bool", "    - {id: a, require: 'data.purpose'}\n", []string{"5:25 error cel-type the expression must be true or false, but is of type string"}},
+		{"no bool for sure", "    - {id: a, require: 'context.ok'}\n", []string{"must be true or false, but is of type dyn"}},
+		{"syntax", "    - {id: a, require: 'data.'}\n", []string{"5:29 error cel-syntax CEL:"}},
+		{"unknown function", "    - {id: a, require: 'sze(data.fields) > 0'}\n", []string{"error cel-unknown-name CEL: unknown name sze (did you mean size?)"}},
+		{"the clock", "    - {id: a, require: 'timestamp < now()'}\n", []string{"unknown name now"}},
+		{"an object", "    - {id: a, require: 'mesh.Data{purpose: \"a\"} == data'}\n", []string{"cannot make an object"}},
+		{"a regular expression", "    - {id: a, require: 'has(resource.id) && resource.id.matches(\"(\")'}\n", []string{"error", "missing closing )"}},
+		{"expensive", "    - {id: a, require: 'has(data.fields) && data.fields.all(a, data.fields.all(b, data.fields.all(c, a + b != c)))'}\n", []string{"5:25 error cel-cost"}},
+		{"both expressions at once", "    - {id: a, when: 'dta', require: 'dat'}\n", []string{"5:22 error", "5:38 error"}},
+		{"optional field", "    - {id: a, require: 'data.purpose == \"x\"'}\n", []string{"5:25 warning cel-has data.purpose may be absent, and reading it then is an error, which denies in enforce mode (guard it: has(data.purpose) && …)"}},
+		{"guarded by when", "    - {id: a, when: 'has(data.purpose)', require: 'data.purpose == \"x\"'}\n", nil},
+		{"guarded by a disjunction", "    - {id: a, require: '!has(data.purpose) || data.purpose == \"x\"'}\n", nil},
+		{"guarded by a conditional", "    - {id: a, require: 'has(data.purpose) ? data.purpose == \"x\" : false'}\n", nil},
+		{"guarded by in", "    - {id: a, require: '\"n\" in tool.args && tool.args.n == 1'}\n", nil},
+		{"wrongly guarded", "    - {id: a, require: 'has(data.purpose) || data.purpose == \"x\"'}\n", []string{"5:46 warning cel-has data.purpose"}},
+		{"optional field of the action", "    - {id: a, require: 'environment == \"x\"'}\n", []string{"warning cel-has environment may be absent"}},
+		{"unknown control", "    - {id: a, require: 'true', controls: [\"gdpr:Art.77\"]}\n", []string{"5:43 error unknown-control gdpr has no control Art.77 (did you mean Art.5?)"}},
+		{"control without a framework", "    - {id: a, require: 'true', controls: [\"Art.6\"]}\n", []string{"5:43 error unknown-control the control Art.6 names no framework"}},
+		{"control of another framework", "    - {id: a, require: 'true', controls: [\"acme:1\"]}\n", nil},
+		{"nothing behind the colon", "    - {id: a, require: 'true', controls: [\"gdpr:\"]}\n", []string{"names no control"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			doc := document(t, "p.yaml", custom(tt.rules))
+			findings := engine.Lint(doc, known)
+			var got []string
+			for _, f := range findings {
+				s := fmt.Sprintf("%d:%d %s %s %s", f.Line, f.Column, f.Level, f.Rule, f.Message)
+				if f.Hint != "" {
+					s += " (" + f.Hint + ")"
+				}
+				got = append(got, s)
+			}
+			all := strings.Join(got, "\n")
+			for _, w := range tt.want {
+				if !strings.Contains(all, w) {
+					t.Errorf("no finding %q", w)
+				}
+			}
+			if t.Failed() || len(tt.want) == 0 && len(got) > 0 {
+				t.Errorf("findings:\n%s", all)
+			}
+			_, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc}})
+			var e *mesh.Error
+			if strings.Contains(all, " error cel-") != (errors.As(err, &e) && e.Code == mesh.CodePolicyInvalid && mesh.HasErrors(e.Findings)) {
+				t.Errorf("Compile: %v", err)
+			}
+		})
+	}
+}
+
+func TestLintBuiltInWithoutControls(t *testing.T) {
+	t.Parallel()
+	const src = "version: \"3.0.0\"\nname: n\nframework: Acme Rules\nrules: {data_collection: {consent_required: true}}\n"
+	findings := engine.Lint(document(t, "p.yaml", src), known)
+	if len(findings) != 1 || findings[0].Rule != "no-controls" || findings[0].Level != mesh.LevelWarning {
+		t.Errorf("findings: %v", findings)
+	}
+	bound := src + "controls: {data_collection.consent_required: [\"1.2\", \"GDPR:Article 6\"]}\n"
+	doc := document(t, "p.yaml", bound)
+	if findings := engine.Lint(doc, known); len(findings) > 0 {
+		t.Errorf("findings: %v", findings)
+	}
+	want := map[string][]mesh.ControlID{"data_collection.consent_required": {"acme-rules:1.2", "gdpr:Art.6"}}
+	if diff := cmp.Diff(want, engine.RuleIndex(doc, known)); diff != "" {
+		t.Errorf("rule index (-want +got):\n%s", diff)
+	}
+}
+
+func TestFramework(t *testing.T) {
+	t.Parallel()
+	for label, want := range map[string]mesh.FrameworkID{"GDPR": "gdpr", "SOC 2": "soc2", "FedRAMP Moderate": "fedramp-moderate", "My_Own 1": "my-own-1"} {
+		doc := document(t, "p.yaml", "version: \"3.0.0\"\nname: n\nframework: "+label+"\nrules: {data_collection: {consent_required: true}}\n")
+		if got := engine.Framework(doc, nil); got != want {
+			t.Errorf("Framework of %q = %s, want %s", label, got, want)
+		}
+	}
+}
+
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	doc := document(t, "p.yaml", custom(`    - {id: a, when: 'has(environment) && tool.args["amount"] > 1', require: 'content.findings.all(f, f.count > 0) && data.consent.given'}
+`))
+	want := []string{"content.findings", "data.consent.given", "environment", "tool.args.amount"}
+	if diff := cmp.Diff(want, engine.Inputs(doc)); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+	doc = document(t, "p.yaml", custom("    - {id: a, require: '!personalData()'}\n"))
+	want = []string{"action.type", "content.findings", "data.categories", "resource.type"}
+	if diff := cmp.Diff(want, engine.Inputs(doc)); diff != "" {
+		t.Errorf("inputs of personalData() (-want +got):\n%s", diff)
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	t.Parallel()
+	doc, _ := parseExample()
+	tests := []struct {
+		name   string
+		policy engine.Policy
+		code   mesh.Code
+	}{
+		{"no document", engine.Policy{ID: "a/b"}, mesh.CodeInvalid},
+		{"mode", engine.Policy{ID: "a/b", Document: doc, Mode: "strict"}, mesh.CodeInvalid},
+		{"missing parameter", engine.Policy{ID: "a/b", Document: doc}, mesh.CodeInvalid},
+		{"wrong parameter", engine.Policy{ID: "a/b", Document: doc, Params: map[string]any{"approvedHosts": "x"}}, mesh.CodeInvalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := engine.Compile([]engine.Policy{tt.policy}); mesh.CodeOf(err) != tt.code {
+				t.Errorf("Compile: %v, want code %s", err, tt.code)
+			}
+		})
+	}
+}
+
+// TestControlsComeFromTheIndex holds decisions to the signed rule index.
+func TestControlsComeFromTheIndex(t *testing.T) {
+	t.Parallel()
+	doc := document(t, "p.yaml", custom(egressTLS))
+	p, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc, Controls: map[string][]mesh.ControlID{"tls": {"acme:7"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r engine.Result
+	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	if diff := cmp.Diff([]mesh.ControlID{"acme:7"}, r.Violations[0].Controls); diff != "" {
+		t.Errorf("controls (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzCompile compiles and evaluates arbitrary CEL.
+func FuzzCompile(f *testing.F) {
+	for _, s := range []string{
+		`action.type == "egress"`, `has(data.consent.given) && !personalData()`, `content.findings.exists(f, f.type.matches("a+"))`, `context[1][2] == [1, {"a": b}]`,
+		`timestamp + duration("1h") > timestamp`, `data == data && type(data) == type(actor)`, `has(x)`, "a\nb\r\"\\", `[1,2].map(x, x/0).size() in params`, `data.categories.filter(c, c > "a")[0].size() == 1u`,
+	} {
+		f.Add(s)
+	}
+	a, err := actionOf(`{"action":{"type":"egress"},"data":{"categories":["pii"],"consent":{"given":true}},"content":{"findings":[{"type":"EMAIL"}]},"context":{"a":[1,{"b":null}]}}`)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, source string) {
+		doc := &policy.Document{Name: "f", Rules: []policy.Rule{{ID: "a", When: policy.Expr{Source: source}, Require: policy.Expr{Source: source}}}}
+		doc.Enforcement.Mode = mesh.ModeEnforce
+		engine.Lint(doc, nil)
+		p, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc}})
+		if err != nil {
+			return
+		}
+		var r engine.Result
+		p.Evaluate(a, engine.Inline, &r)
+		if len(r.Errors) > 0 && r.Allowed {
+			t.Fatal("a rule that fails allows")
+		}
+	})
+}
