@@ -168,7 +168,7 @@ func TestReadJSON(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	for name, tt := range map[string]struct{ body, want string }{
-		"unknown field":  {`{"nmae":"x"}`, "/nmae"},
+		"unknown field":  {`{"named":"x"}`, "/named"},
 		"other case":     {`{"Name":"x"}`, "/Name"},
 		"repeated field": {`{"name":"x","name":"y"}`, "name"},
 		"wrong type":     {`{"inner":{"count":"three"}}`, "/inner/count"},

@@ -74,7 +74,7 @@ func Serve(ctx context.Context, opts ServeOptions, servers ...Server) error {
 		group.Go(func() error {
 			<-ctx.Done()
 			stopped()
-			return shutdown(srv, base, opts.Drain)
+			return shutdown(base, srv, opts.Drain)
 		})
 	}
 	return group.Wait()
@@ -93,8 +93,8 @@ func serve(srv *http.Server, s Server) error {
 	return fmt.Errorf("serving at %s: %w", s.Listener.Addr(), err)
 }
 
-func shutdown(srv *http.Server, base context.Context, drain time.Duration) error {
-	ctx, cancel := context.WithTimeout(base, drain)
+func shutdown(ctx context.Context, srv *http.Server, drain time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, drain)
 	defer cancel()
 	err := srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -142,11 +142,7 @@ func TestListenSaysWhatToDo(t *testing.T) {
 
 func TestListenUnix(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "sock") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	path := filepath.Join(dir, "mesh.sock")
 	l, err := httpx.ListenUnix(t.Context(), path)
 	if err != nil {

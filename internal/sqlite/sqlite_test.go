@@ -289,9 +289,11 @@ func TestOpenUpgrades(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
 	if got := names(t, db.Tenant("a")); got != "n" {
 		t.Errorf("after the upgrade: %q", got)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -151,7 +151,7 @@ func read(t *testing.T, s registry.Store, repo registry.Name, d mesh.Digest) str
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close()
 	data, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func testBlobs(t *testing.T, s registry.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close()
 	if _, err := r.Seek(3, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
