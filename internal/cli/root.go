@@ -17,6 +17,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/decide"
 	"github.com/ai-agent-mesh/mesh/internal/cli/decisions"
 	"github.com/ai-agent-mesh/mesh/internal/cli/dev"
+	"github.com/ai-agent-mesh/mesh/internal/cli/doctor"
 	"github.com/ai-agent-mesh/mesh/internal/cli/framework"
 	"github.com/ai-agent-mesh/mesh/internal/cli/hubserve"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
@@ -77,6 +78,7 @@ them and the runtimes that enforce them, and shows the evidence.
 	add(root, groupSetup,
 		login.NewCmdLogin(env, nil),
 		login.NewCmdLogout(env, nil),
+		doctor.NewCmdDoctor(env, nil),
 		version.NewCmdVersion(env, nil),
 	)
 	root.SetHelpCommandGroupID(groupSetup)

@@ -13,12 +13,14 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/ai-agent-mesh/mesh/engine/spelling"
 	"github.com/ai-agent-mesh/mesh/internal/cli/buildinfo"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
@@ -59,11 +61,15 @@ func Group(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	return group
 }
 
-// unknownCommand says which verbs come near to what was typed.
+// unknownCommand says which verb comes near to what was typed.
 func unknownCommand(cmd *cobra.Command, typed string) error {
 	err := UsageErrorf("unknown command %q for %q", typed, cmd.CommandPath())
-	if near := cmd.SuggestionsFor(typed); len(near) > 0 {
-		return err.WithHint(fmt.Sprintf("did you mean %s?", strings.Join(near, " or ")))
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	if near := spelling.Nearest(typed, names); near != "" {
+		return err.WithHint("did you mean " + near + "?")
 	}
 	return err.WithHint(fmt.Sprintf("run `%s --help` for its commands", cmd.CommandPath()))
 }
@@ -76,7 +82,7 @@ func Execute(ctx context.Context, env *Env, root *cobra.Command, args []string) 
 	root.SetIn(env.IO.In)
 	root.SetOut(env.IO.Out)
 	root.SetErr(env.IO.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &UsageError{Err: err} })
+	root.SetFlagErrorFunc(flagError)
 	checkArgs(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -84,6 +90,22 @@ func Execute(ctx context.Context, env *Env, root *cobra.Command, args []string) 
 	}
 	report(env, cmd, err)
 	return ExitCode(err)
+}
+
+// flagError makes an error about flags one of usage, with the flag that comes
+// near to an unknown one.
+func flagError(cmd *cobra.Command, err error) error {
+	usage := &UsageError{Err: err}
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usage
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := spelling.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return usage.WithHint("did you mean --" + near + "?")
+	}
+	return usage
 }
 
 // checkArgs makes the errors of cobra's argument checks usage errors.

@@ -8,10 +8,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The annotations of a flag that hold the variable that sets it.
+// The annotations of a flag.
 const (
-	envAnnotation     = "mesh:env"
-	envListAnnotation = "mesh:env-list" // values separated by white space
+	envAnnotation     = "mesh:env"      // the variable that sets it
+	envListAnnotation = "mesh:env-list" // the same, values separated by white space
+	fromEnvAnnotation = "mesh:from-env" // it was set by its variable
 )
 
 // BindEnv lets an environment variable set the flag where the command line
@@ -41,6 +42,7 @@ func ApplyEnv(env *Env, cmd *cobra.Command) error {
 	var first error
 	set := func(f *pflag.Flag, variable string, values ...string) {
 		for _, value := range values {
+			f.Annotations[fromEnvAnnotation] = []string{variable}
 			if err := cmd.Flags().Set(f.Name, value); err != nil && first == nil {
 				first = UsageErrorf("environment variable %s: %w", variable, err)
 			}
@@ -60,6 +62,13 @@ func ApplyEnv(env *Env, cmd *cobra.Command) error {
 		}
 	})
 	return first
+}
+
+// Typed reports whether the flag stands on the command line, rather than being
+// set by its environment variable.
+func Typed(cmd *cobra.Command, flag string) bool {
+	f := cmd.Flags().Lookup(flag)
+	return f != nil && f.Changed && len(f.Annotations[fromEnvAnnotation]) == 0
 }
 
 // DataDir returns the directory above those of hub and runtime: aimesh in the

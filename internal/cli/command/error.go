@@ -60,7 +60,7 @@ func (e *Shown) Error() string { return e.Err.Error() }
 func (e *Shown) Unwrap() error { return e.Err }
 
 // Quiet wraps an error that the command's result already says, so that only
-// the exit code is left to tell.
+// the exit code is left to tell a person.
 type Quiet struct{ Err error }
 
 // Error returns the message of the wrapped error.
@@ -86,9 +86,6 @@ type ErrorBody struct {
 
 // report tells err to whoever called cmd.
 func report(env *Env, cmd *cobra.Command, err error) {
-	if quiet := (*Quiet)(nil); errors.As(err, &quiet) {
-		return
-	}
 	body := describe(err)
 	if wantsJSON(cmd) {
 		line, marshalErr := json.Marshal(ErrorDocument{Error: body})
@@ -96,6 +93,9 @@ func report(env *Env, cmd *cobra.Command, err error) {
 			_, _ = fmt.Fprintln(env.IO.Err, string(line))
 			return
 		}
+	}
+	if quiet := (*Quiet)(nil); errors.As(err, &quiet) {
+		return
 	}
 	for _, f := range body.Findings {
 		WriteFinding(env.IO, f)

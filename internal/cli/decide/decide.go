@@ -51,7 +51,7 @@ as the runtime gave it; for several actions {"decisions": […]}.`,
 			if opts.File == "" {
 				return command.UsageErrorf("which action? -f FILE is missing").WithHint("-f - reads standard input; `mesh policy schema --action` says what an action can hold")
 			}
-			if opts.Socket != "" && cmd.Flags().Changed("runtime") {
+			if opts.Socket != "" && command.Typed(cmd, "runtime") {
 				return command.UsageErrorf("--runtime and --socket exclude each other")
 			}
 			if runF != nil {

@@ -105,7 +105,7 @@ who was expected.`,
 			switch {
 			case !opts.given():
 				return command.UsageErrorf("whom do you trust? --key FILE or --trust-policy FILE is missing")
-			case len(opts.Keys) > 0 && opts.TrustPolicy != "" && cmd.Flags().Changed("trust-policy"):
+			case len(opts.Keys) > 0 && opts.TrustPolicy != "" && command.Typed(cmd, "trust-policy"):
 				return command.UsageErrorf("--key and --trust-policy exclude each other")
 			}
 			if runF != nil {

@@ -1,0 +1,96 @@
+package cli_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli"
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/edge"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/json-fields.txt")
+
+// commands returns every command that does something, by its path.
+func commands(t *testing.T) map[string]*cobra.Command {
+	t.Helper()
+	streams, _, _, _ := iostreams.Test()
+	env := command.NewEnv(streams)
+	found := map[string]*cobra.Command{}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		if len(c.Commands()) == 0 && c.Runnable() {
+			found[c.CommandPath()] = c
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(cli.NewCmdRoot(env))
+	walk(edge.NewCmdRoot(env))
+	return found
+}
+
+// TestEveryCommandSpeaksJSON holds the fields of every command's --json to the
+// list in testdata: scripts rely on them, so one that disappears or is renamed
+// is a breaking change. Run with -update to add fields.
+func TestEveryCommandSpeaksJSON(t *testing.T) {
+	t.Parallel()
+	const golden = "testdata/json-fields.txt"
+	var lines []string
+	for path, cmd := range commands(t) {
+		fields, ok := command.JSONFields(cmd)
+		if !ok || cmd.Flags().Lookup("json") == nil {
+			t.Errorf("%s has no --json", path)
+			continue
+		}
+		if !strings.Contains(cmd.Long, "JSON fields: "+strings.Join(fields, ", ")) {
+			t.Errorf("the help of %s does not document its JSON fields", path)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s\n", path, strings.Join(fields, " ")))
+	}
+	got := sorted(lines)
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("JSON fields differ from %s (-want +got):\n%s", golden, diff)
+	}
+}
+
+// TestEveryCommandHasHelp asks for what people look at first.
+func TestEveryCommandHasHelp(t *testing.T) {
+	t.Parallel()
+	for path, cmd := range commands(t) {
+		switch {
+		case cmd.Short == "" || strings.HasSuffix(cmd.Short, "."):
+			t.Errorf("%s: the short help %q should be a phrase without a full stop", path, cmd.Short)
+		case len(cmd.Short) > 65:
+			t.Errorf("%s: the short help is too long for a list", path)
+		}
+		for line := range strings.Lines(cmd.Long) {
+			if len(strings.TrimRight(line, "\n")) > 84 && !strings.HasPrefix(line, "JSON fields") {
+				t.Errorf("%s: a line of the help is wider than a terminal: %q", path, line)
+			}
+		}
+	}
+}
+
+func sorted(lines []string) string {
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
