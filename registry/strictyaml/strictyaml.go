@@ -70,7 +70,7 @@ func Parse(file string, src []byte) Node {
 		root.add(mesh.Position{File: file, Line: 1, Column: 1}, RuleSyntax, "", "the file is empty")
 		return root
 	case err != nil:
-		root.syntax(err)
+		root.syntax(src, err)
 		return root
 	}
 	var second yaml.Node
@@ -91,13 +91,16 @@ func Parse(file string, src []byte) Node {
 
 var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
 
-// syntax turns the parser's error into a finding.
-func (n Node) syntax(err error) {
-	pos := mesh.Position{File: n.doc.file}
+// syntax turns the parser's error into a finding. The parser knows the line
+// alone; its first character is the nearest column there is.
+func (n Node) syntax(src []byte, err error) {
+	pos := mesh.Position{File: n.doc.file, Line: 1, Column: 1}
 	msg := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
-		if line, err := strconv.Atoi(m[1]); err == nil {
+		lines := bytes.Split(src, []byte("\n"))
+		if line, err := strconv.Atoi(m[1]); err == nil && line >= 1 && line <= len(lines) {
 			pos.Line, msg = line, m[2]
+			pos.Column = 1 + len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " \t"))
 		}
 	}
 	n.add(pos, RuleSyntax, "check the indentation and that every key ends with a colon and a space", "the YAML does not parse: %s", msg)

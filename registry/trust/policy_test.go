@@ -96,7 +96,7 @@ func TestPolicyRefused(t *testing.T) {
 		name, src, rule, message string
 		line, column             int
 	}{
-		{"not YAML", "policies: [", "yaml-syntax", "does not parse", 1, 0},
+		{"not YAML", "policies: [", "yaml-syntax", "does not parse", 1, 1},
 		{"empty", "", "yaml-syntax", "is empty", 1, 1},
 		{"a list", "- a", "wrong-type", "key: value", 1, 1},
 		{"no policies", "policy: []", "unknown-key", `unknown key "policy"`, 1, 1},
