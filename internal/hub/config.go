@@ -3,8 +3,10 @@ package hub
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -96,6 +98,16 @@ func (c *Config) Validate() []mesh.Finding {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		report("tlsCert", "tls-pair", "give --tls-cert and --tls-key, or neither",
 			"a certificate without its key, or the reverse, would serve without TLS")
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
+			report("publicURL", "address", "for example https://hub.example.com", "%q is not the address of a server", c.PublicURL)
+		case u.Scheme == "http" && c.TLS():
+			report("publicURL", "tls-public", "write https://, or leave it out",
+				"clients would be sent to an address without TLS although the hub has a certificate")
+		}
 	}
 	if c.ShutdownTimeout < 0 {
 		report("shutdownTimeout", "negative", "leave it out for "+DefaultShutdownTimeout.String(), "%v is negative", c.ShutdownTimeout)
