@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/registry/strictyaml"
 )
@@ -33,7 +34,7 @@ func resolve(doc *policy.Document, n strictyaml.Node, index policy.ControlIndex)
 		n.Errorf(RuleControl, "write framework:control, for example gdpr:Art.30", "%q does not name a control", label)
 		return ""
 	}
-	framework := frameworkID(name, index)
+	framework := engine.Framework(&policy.Document{Framework: policy.Label{Value: name}}, index)
 	if index == nil || !index.Known(framework) {
 		return mesh.NewControlID(framework, local)
 	}

@@ -253,6 +253,9 @@ func (l *loader) source() *Source {
 		files: l.files, created: l.meta.created, annotations: l.meta.annotations, suites: l.suites, controls: l.opts.Controls,
 	}
 	if l.doc != nil {
+		if len(l.doc.Params) > 0 {
+			s.files = append(s.files, bundle.File{Title: bundle.ParamsTitle, MediaType: bundle.MediaTypeParams, Data: l.doc.ParamsSchema()})
+		}
 		s.config = describe(l.doc, l.meta, l.opts.Controls)
 	}
 	l.findings = slices.Concat(l.yaml.Findings(), l.findings)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -72,7 +71,7 @@ func describe(doc *policy.Document, m metadata, index policy.ControlIndex) bundl
 		}
 	}
 	if doc.Framework.Value != "" {
-		c.Frameworks = append(c.Frameworks, frameworkID(doc.Framework.Value, index))
+		c.Frameworks = append(c.Frameworks, engine.Framework(doc, index))
 	}
 	for _, control := range c.Controls {
 		c.Frameworks = append(c.Frameworks, control.Framework)
@@ -103,21 +102,4 @@ func addControl(list []bundle.Control, id mesh.ControlID, how bundle.How) []bund
 		return list
 	}
 	return append(list, bundle.Control{Framework: id.Framework(), ID: id.Local(), How: how})
-}
-
-// frameworkNames is what an index that knows names of frameworks can do in
-// addition.
-type frameworkNames interface {
-	FrameworkID(name string) (mesh.FrameworkID, bool)
-}
-
-// frameworkID returns the id of a framework that is named in a document;
-// unknown ones are a vendor's own, and are their name in lower case.
-func frameworkID(name string, index policy.ControlIndex) mesh.FrameworkID {
-	if names, ok := index.(frameworkNames); ok {
-		if id, ok := names.FrameworkID(name); ok {
-			return id
-		}
-	}
-	return mesh.FrameworkID(strings.ToLower(name))
 }

@@ -22,10 +22,7 @@ func lines(findings []mesh.Finding) []string {
 
 func TestReadsADocument(t *testing.T) {
 	t.Parallel()
-	root := strictyaml.Parse("a.yaml", []byte("version: 1.0\nlist: [a, 2]\ninner: {text: |\n  x\n  }\n"))
-	if !root.Exists() {
-		root = strictyaml.Parse("a.yaml", []byte("version: 1.0\nlist: [a, 2]\ninner:\n  text: |\n    x\n"))
-	}
+	root := strictyaml.Parse("a.yaml", []byte("version: 1.0\nlist: [a, 2]\ninner:\n  text: |\n    x\n"))
 	fields := root.Fields("version", "list", "inner", "absent")
 	if got := fields["version"].Text(); got != "1.0" {
 		t.Errorf("the version is %q", got)
