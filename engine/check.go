@@ -98,6 +98,13 @@ func (c *checkedPolicy) report(e policy.Expr, issues []expr.Issue) {
 
 func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
 	compiled := compiledPrimitives()[source.Primitive]
+	if compiled == nil { // no document of policy.Parse has it
+		c.findings = append(c.findings, mesh.Finding{
+			Position: source.Position, Level: mesh.LevelError, Rule: "unknown-rule", Message: source.Primitive + " is not a built-in rule",
+		})
+		c.rules = append(c.rules, &rule{id: source.ID})
+		return
+	}
 	p := compiled.primitive
 	c.rules = append(c.rules, &rule{
 		id: source.ID, when: compiled.when, require: compiled.require,

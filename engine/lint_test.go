@@ -192,6 +192,26 @@ func TestControlsComeFromTheIndex(t *testing.T) {
 	}
 }
 
+func TestUnknownPrimitive(t *testing.T) {
+	t.Parallel()
+	doc := &policy.Document{Name: "n", Rules: []policy.Rule{{ID: "x", Primitive: "x"}}}
+	if findings := engine.Lint(doc, nil); !mesh.HasErrors(findings) {
+		t.Errorf("findings: %v", findings)
+	}
+	if _, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc}}); mesh.CodeOf(err) != mesh.CodePolicyInvalid {
+		t.Errorf("Compile: %v", err)
+	}
+}
+
+func ExampleLint() {
+	doc, _ := policy.Parse("policy.yaml", []byte("version: \"3.0.0\"\nname: Shop\nrules:\n  custom:\n    - id: tls\n      require: >-\n        action.type != \"egress\" ||\n        egres.tls == true\n"))
+	for _, f := range engine.Lint(doc, nil) {
+		fmt.Println(f)
+	}
+	// Output:
+	// policy.yaml:8:9: error: CEL: unknown name egres (did you mean egress?)
+}
+
 // FuzzCompile compiles and evaluates arbitrary CEL.
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{

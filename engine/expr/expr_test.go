@@ -1,0 +1,146 @@
+package expr_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
+)
+
+func env(t testing.TB) *expr.Env {
+	t.Helper()
+	e, err := expr.NewEnv([]expr.Record{{Name: "rule", Fields: []expr.RecordField{
+		{Name: "names", Type: expr.ListOfString, Optional: true}, {Name: "limit", Type: expr.IntType}, {Name: "rate", Type: expr.FloatType}, {Name: "on", Type: expr.BoolType},
+	}}}, "night")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestActionTypes(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		source string
+		want   []string
+	}{
+		{`action.type == "a"`, []string{"a"}},
+		{`"a" == action.type`, []string{"a"}},
+		{`action.type in ["a", "b"]`, []string{"a", "b"}},
+		{`has(data.purpose) && action.type == "a"`, []string{"a"}},
+		{`has(data.purpose) && (rule.on && action.type == "a")`, []string{"a"}},
+		{`action.type == "a" || rule.on`, nil},
+		{`!(action.type == "a")`, nil},
+		{`action.type != "a"`, nil},
+		{`action.type in rule.names`, nil},
+		{`action.type == tool.name`, nil},
+		{`action.name == "a"`, nil},
+		{`tool.name == "a"`, nil},
+	}
+	e := env(t)
+	for _, tt := range tests {
+		x, issues := e.Compile(tt.source)
+		if x == nil {
+			t.Errorf("%s: %v", tt.source, issues)
+			continue
+		}
+		if diff := cmp.Diff(tt.want, x.ActionTypes()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.source, diff)
+		}
+	}
+}
+
+func TestRecordsAndPredicates(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	values := e.Bind(map[string]any{"names": nil, "limit": int64(3), "rate": 0.5, "on": true})
+	asked := 0
+	in := &expr.Input{
+		Action:    &mesh.Action{Action: mesh.Operation{Type: "a"}},
+		Records:   map[string]expr.Values{"rule": values},
+		Predicate: func(name string) (bool, error) { asked++; return name == "night", nil },
+	}
+	for source, want := range map[string]bool{
+		`has(rule.names)`:                    false,
+		`has(rule.limit)`:                    true,
+		`rule.limit > 2 && rule.limit < 3.5`: true,
+		`rule.rate == 0.5 && rule.on`:        true,
+		`night()`:                            true,
+		`has(action.name)`:                   false,
+		`has(action)`:                        true,
+	} {
+		x, issues := e.Compile(source)
+		if x == nil {
+			t.Errorf("%s: %v", source, issues)
+			continue
+		}
+		if got, err := x.Eval(in); got != want || err != nil {
+			t.Errorf("%s = %t, %v, want %t", source, got, err, want)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("the predicate was asked %d times", asked)
+	}
+	x, _ := e.Compile(`rule.names == ["a"]`)
+	if _, err := x.Eval(in); err == nil {
+		t.Error("reading an absent field of a record is no error")
+	}
+}
+
+// TestHiddenNames tries to reach what stands behind has() and predicates.
+func TestHiddenNames(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	for _, source := range []string{`@action.type == "a"`, "`@action`.type == 'a'", `night`, `has(night)`, `rule`, `now() == timestamp`, `getenv("HOME") == ""`, `params.x == 1`} {
+		if x, _ := e.Compile(source); x != nil {
+			t.Errorf("%s compiles", source)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	for name, source := range map[string]string{
+		"long":  `action.type == "` + strings.Repeat("a", expr.MaxLength) + `"`,
+		"deep":  strings.Repeat("(", 2000) + "true" + strings.Repeat(")", 2000),
+		"loops": `data.fields.all(a, data.fields.all(b, data.fields.all(c, a + b != c)))`,
+	} {
+		if x, issues := e.Compile(source); x != nil || len(issues) == 0 {
+			t.Errorf("%s: compiles", name)
+		}
+	}
+}
+
+func TestReads(t *testing.T) {
+	t.Parallel()
+	x, issues := env(t).Compile(`night() && has(environment) && data.consent.given && context["a"].b == {"k": [agent.id]}.k[0] && content.findings.exists(f, f.type == "") && rule.on`)
+	if x == nil {
+		t.Fatal(issues)
+	}
+	want := []string{"agent.id", "content.findings", "context.a", "data.consent.given", "environment", "night()"}
+	if diff := cmp.Diff(want, x.Reads()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func ExampleEnv_Compile() {
+	e, err := expr.NewEnv(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, issues := e.Compile(`data.purpos == "support" && egress.tls == 1`)
+	slices.SortFunc(issues, func(a, b expr.Issue) int { return a.Offset - b.Offset })
+	for _, i := range issues {
+		fmt.Println(i.Offset, i.Message, i.Hint)
+	}
+	// Output:
+	// 5 CEL: data has no field purpos did you mean purpose?
+	// 39 CEL: == does not apply to (bool, int)
+}
