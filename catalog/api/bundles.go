@@ -8,8 +8,9 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/auth"
 )
 
-// paging are the parameters of every list.
-type paging struct {
+// Paging are the parameters of every list. It and the others that routes embed
+// are exported because huma looks for parameters in exported fields only.
+type Paging struct {
 	Cursor string `query:"cursor" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"elements in a page; 50 if not given"`
 }
@@ -35,7 +36,7 @@ func one[T any](v T, err error) (*output[T], error) {
 }
 
 type searchInput struct {
-	paging
+	Paging
 	Query     string `query:"q" doc:"words and control ids; misspelt words are corrected"`
 	Framework string `query:"framework" doc:"a framework, by any of its names"`
 	Control   string `query:"control" doc:"a control, such as gdpr:Art.17, AC-2(1) or 164.312(e)(1)"`
@@ -43,12 +44,13 @@ type searchInput struct {
 	Status    string `query:"status" doc:"verified, unsigned, refused, invalid, yanked, deprecated or any; listed ones if not given"`
 }
 
-type bundleInput struct {
+// BundleInput names a bundle in the path.
+type BundleInput struct {
 	Namespace string `path:"namespace"`
 	Name      string `path:"name"`
 }
 
-func (in bundleInput) ref() (mesh.BundleRef, error) {
+func (in BundleInput) ref() (mesh.BundleRef, error) {
 	return mesh.ParseBundleRef(in.Namespace + "/" + in.Name)
 }
 
@@ -67,7 +69,7 @@ func (r *routes) search(ctx context.Context, in *searchInput) (*output[hubapi.Se
 }
 
 // visible hides what the caller may not see as if it were not there.
-func (r *routes) visible(ctx context.Context, in bundleInput) (mesh.BundleRef, error) {
+func (r *routes) visible(ctx context.Context, in BundleInput) (mesh.BundleRef, error) {
 	p := auth.FromContext(ctx)
 	ref, err := in.ref()
 	if err != nil || p.SeesPrivate() {
@@ -82,10 +84,10 @@ func (r *routes) visible(ctx context.Context, in bundleInput) (mesh.BundleRef, e
 }
 
 func (r *routes) bundle(ctx context.Context, in *struct {
-	bundleInput
+	BundleInput
 	Version string `query:"version" doc:"a version or digest; the newest listed one if not given"`
 }) (*output[hubapi.BundleDetail], error) {
-	ref, err := r.visible(ctx, in.bundleInput)
+	ref, err := r.visible(ctx, in.BundleInput)
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +95,10 @@ func (r *routes) bundle(ctx context.Context, in *struct {
 }
 
 func (r *routes) versions(ctx context.Context, in *struct {
-	bundleInput
-	paging
+	BundleInput
+	Paging
 }) (*pageOutput[hubapi.Version], error) {
-	ref, err := r.visible(ctx, in.bundleInput)
+	ref, err := r.visible(ctx, in.BundleInput)
 	if err != nil {
 		return nil, err
 	}

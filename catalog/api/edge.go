@@ -170,13 +170,13 @@ func schemaOf[T any](api huma.API) *huma.Schema {
 	return api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
 }
 
-// rawBody is the body of a request, to be decoded by [decode].
-type rawBody struct {
+// JSONBody is the body of a request, to be decoded by [decode].
+type JSONBody struct {
 	RawBody []byte
 }
 
 // decode reads a request's JSON body. Unknown fields are refused.
-func decode[T any](b rawBody) (T, error) {
+func decode[T any](b JSONBody) (T, error) {
 	var v T
 	if len(b.RawBody) > httpx.DefaultBodyLimit {
 		return v, mesh.Errorf(mesh.CodeTooLarge, "the body of the request is larger than %d bytes", httpx.DefaultBodyLimit)

@@ -12,8 +12,8 @@ import (
 )
 
 type decisionsInput struct {
-	paging
-	waiting
+	Paging
+	Waiting
 	RequestID string `query:"requestId"`
 	RuntimeID string `query:"runtimeId"`
 	AgentID   string `query:"agentId"`
@@ -28,7 +28,7 @@ func (r *routes) registerEvidence() {
 	get(r, "/posture", "get-posture", "evidence", "Counts per control of a framework", r.posture)
 }
 
-func (r *routes) batch(ctx context.Context, in *rawBody) (*output[hubapi.BatchAck], error) {
+func (r *routes) batch(ctx context.Context, in *JSONBody) (*output[hubapi.BatchAck], error) {
 	return one(r.Ingest.Batch(ctx, auth.FromContext(ctx), in.RawBody))
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
 )
 
-type frameworkInput struct {
+// FrameworkInput names a framework in the path.
+type FrameworkInput struct {
 	ID string `path:"framework" doc:"the framework's id or another of its names"`
 }
 
@@ -19,7 +20,7 @@ func (r *routes) registerFrameworks() {
 	get(r, "/frameworks/{framework}/controls", "list-controls", "frameworks", "The controls of a framework, in its own order", r.controls)
 }
 
-func (r *routes) listFrameworks(_ context.Context, in *paging) (*pageOutput[hubapi.Framework], error) {
+func (r *routes) listFrameworks(_ context.Context, in *Paging) (*pageOutput[hubapi.Framework], error) {
 	all := r.Frameworks.Frameworks()
 	return page(catalog.PageOf("frameworks", all, in.Cursor, in.Limit, func(f frameworks.Framework) string { return string(f.ID) }, r.describeFramework))
 }
@@ -38,14 +39,14 @@ func (r *routes) findFramework(name string) (frameworks.Framework, error) {
 		WithHint("`mesh framework list` shows the known ones")
 }
 
-func (r *routes) framework(_ context.Context, in *frameworkInput) (*output[hubapi.Framework], error) {
+func (r *routes) framework(_ context.Context, in *FrameworkInput) (*output[hubapi.Framework], error) {
 	f, err := r.findFramework(in.ID)
 	return one(r.describeFramework(f), err)
 }
 
 func (r *routes) controls(_ context.Context, in *struct {
-	frameworkInput
-	paging
+	FrameworkInput
+	Paging
 }) (*pageOutput[hubapi.Control], error) {
 	f, err := r.findFramework(in.ID)
 	if err != nil {

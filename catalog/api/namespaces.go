@@ -9,7 +9,8 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/auth"
 )
 
-type namespaceInput struct {
+// NamespaceInput names a namespace in the path.
+type NamespaceInput struct {
 	Namespace string `path:"namespace"`
 }
 
@@ -24,12 +25,12 @@ func (r *routes) registerNamespaces() {
 		"End the use of a signing key"), nil, r.revokeKey)
 }
 
-func (r *routes) listNamespaces(ctx context.Context, in *paging) (*pageOutput[hubapi.NamespaceInfo], error) {
+func (r *routes) listNamespaces(ctx context.Context, in *Paging) (*pageOutput[hubapi.NamespaceInfo], error) {
 	p := auth.FromContext(ctx)
 	return page(r.Namespaces.List(ctx, p.Tenant, p.SeesPrivate(), in.Cursor, in.Limit))
 }
 
-func (r *routes) putNamespace(ctx context.Context, in *rawBody) (*output[hubapi.NamespaceInfo], error) {
+func (r *routes) putNamespace(ctx context.Context, in *JSONBody) (*output[hubapi.NamespaceInfo], error) {
 	p := auth.FromContext(ctx)
 	if err := p.RequireAdmin(); err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func (r *routes) putNamespace(ctx context.Context, in *rawBody) (*output[hubapi.
 	return one(r.Namespaces.Put(ctx, p.Tenant, req))
 }
 
-func (r *routes) keys(ctx context.Context, in *namespaceInput) (*pageOutput[hubapi.Key], error) {
+func (r *routes) keys(ctx context.Context, in *NamespaceInput) (*pageOutput[hubapi.Key], error) {
 	p := auth.FromContext(ctx)
 	ns := mesh.Namespace(in.Namespace)
 	if !p.SeesPrivate() {
@@ -57,14 +58,14 @@ func (r *routes) keys(ctx context.Context, in *namespaceInput) (*pageOutput[huba
 }
 
 func (r *routes) addKey(ctx context.Context, in *struct {
-	namespaceInput
-	rawBody
+	NamespaceInput
+	JSONBody
 }) (*output[hubapi.Key], error) {
 	p := auth.FromContext(ctx)
 	if err := p.RequireAdmin(); err != nil {
 		return nil, err
 	}
-	req, err := decode[hubapi.KeyRequest](in.rawBody)
+	req, err := decode[hubapi.KeyRequest](in.JSONBody)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (r *routes) addKey(ctx context.Context, in *struct {
 }
 
 func (r *routes) revokeKey(ctx context.Context, in *struct {
-	namespaceInput
+	NamespaceInput
 	Fingerprint string `path:"fingerprint"`
 }) (*output[hubapi.Key], error) {
 	p := auth.FromContext(ctx)

@@ -14,17 +14,18 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/httpx"
 )
 
-type runtimeInput struct {
+// RuntimeInput names a runtime in the path.
+type RuntimeInput struct {
 	Runtime string `path:"runtime" doc:"the runtime's id or name"`
 }
 
-// waiting are the parameters of a request that may wait for a change.
-type waiting struct {
+// Waiting are the parameters of a request that may wait for a change.
+type Waiting struct {
 	Wait int `query:"wait" minimum:"0" maximum:"60" doc:"seconds to wait for a change"`
 }
 
 // wait ends with the server: who waits for news is told to come back.
-func (w waiting) wait(ctx context.Context) catalog.Wait {
+func (w Waiting) wait(ctx context.Context) catalog.Wait {
 	return catalog.Wait{For: time.Duration(w.Wait) * time.Second, Stop: httpx.Draining(ctx)}
 }
 
@@ -41,7 +42,7 @@ func (r *routes) registerRuntimes() {
 		"What a runtime tells about itself; also its heartbeat", http.StatusNoContent, r.report)
 }
 
-func (r *routes) enrol(ctx context.Context, in *rawBody) (*output[hubapi.EnrolResponse], error) {
+func (r *routes) enrol(ctx context.Context, in *JSONBody) (*output[hubapi.EnrolResponse], error) {
 	p := auth.FromContext(ctx)
 	if err := p.RequireAdmin(); err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (r *routes) enrol(ctx context.Context, in *rawBody) (*output[hubapi.EnrolRe
 	return one(r.Fleet.Enrol(ctx, p.Tenant, req))
 }
 
-func (r *routes) listRuntimes(ctx context.Context, in *paging) (*pageOutput[hubapi.Runtime], error) {
+func (r *routes) listRuntimes(ctx context.Context, in *Paging) (*pageOutput[hubapi.Runtime], error) {
 	p := auth.FromContext(ctx)
 	if err := p.RequireAdmin(); err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (r *routes) listRuntimes(ctx context.Context, in *paging) (*pageOutput[huba
 	return page(r.Fleet.List(ctx, p.Tenant, in.Cursor, in.Limit))
 }
 
-func (r *routes) runtime(ctx context.Context, in *runtimeInput) (*output[hubapi.Runtime], error) {
+func (r *routes) runtime(ctx context.Context, in *RuntimeInput) (*output[hubapi.Runtime], error) {
 	p := auth.FromContext(ctx)
 	if err := p.RequireRuntime(mesh.RuntimeID(in.Runtime)); err != nil {
 		return nil, err
@@ -75,8 +76,8 @@ type subscriptionsOutput struct {
 }
 
 func (r *routes) subscriptions(ctx context.Context, in *struct {
-	runtimeInput
-	waiting
+	RuntimeInput
+	Waiting
 	Known string `header:"If-None-Match" doc:"the revision the caller has, in quotes"`
 }) (*subscriptionsOutput, error) {
 	p := auth.FromContext(ctx)
@@ -96,14 +97,14 @@ func (r *routes) subscriptions(ctx context.Context, in *struct {
 }
 
 func (r *routes) subscribe(ctx context.Context, in *struct {
-	runtimeInput
-	rawBody
+	RuntimeInput
+	JSONBody
 }) (*output[hubapi.SubscriptionSet], error) {
 	p := auth.FromContext(ctx)
 	if err := p.RequireAdmin(); err != nil {
 		return nil, err
 	}
-	req, err := decode[hubapi.SubscribeRequest](in.rawBody)
+	req, err := decode[hubapi.SubscribeRequest](in.JSONBody)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +112,8 @@ func (r *routes) subscribe(ctx context.Context, in *struct {
 }
 
 func (r *routes) report(ctx context.Context, in *struct {
-	runtimeInput
-	rawBody
+	RuntimeInput
+	JSONBody
 }) (*struct{}, error) {
 	p := auth.FromContext(ctx)
 	// Not even an administrator speaks for a runtime.
@@ -122,7 +123,7 @@ func (r *routes) report(ctx context.Context, in *struct {
 	if p.Kind != auth.KindRuntime {
 		return nil, mesh.Errorf(mesh.CodeForbidden, "a report is sent with the runtime's own token")
 	}
-	req, err := decode[hubapi.RuntimeReport](in.rawBody)
+	req, err := decode[hubapi.RuntimeReport](in.JSONBody)
 	if err != nil {
 		return nil, err
 	}

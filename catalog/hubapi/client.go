@@ -291,12 +291,17 @@ func ErrorOf(resp *http.Response, body []byte) error {
 		code := mesh.CodeOfHTTPStatus(resp.StatusCode)
 		return mesh.Errorf(code, "%s answered %s", resp.Request.URL.Host, resp.Status)
 	}
-	e := &mesh.Error{Code: p.Code, Message: p.Detail, Hint: p.Hint, Findings: p.Errors}
+	e := &mesh.Error{Code: p.Code, Message: p.Detail, Hint: p.Hint}
 	if e.Message == "" {
 		e.Message = p.Title
 	}
 	if p.Code == mesh.CodeInternal && p.RequestID != "" {
 		e.Hint = "look for requestId " + p.RequestID + " in the hub's log"
+	}
+	for _, d := range p.Errors {
+		e.Findings = append(e.Findings, mesh.Finding{
+			Position: mesh.Position{File: d.Location}, Level: mesh.LevelError, Rule: string(p.Code), Message: d.Message, Hint: d.Hint,
+		})
 	}
 	return e
 }

@@ -26,17 +26,25 @@ const (
 const ProblemMediaType = "application/problem+json"
 
 // Problem is the body of every error of the hub's and the runtime's APIs
-// (RFC 9457). Code, Hint, RequestID and Errors are extension members. In
-// Errors, File is a file or a place in the request such as "body.name".
+// (RFC 9457). Code, Hint, RequestID and Errors are extension members.
 type Problem struct {
-	Type      string         `json:"type"`
-	Title     string         `json:"title"`
-	Status    int            `json:"status"`
-	Detail    string         `json:"detail,omitzero"`
-	Code      mesh.Code      `json:"code"`
-	Hint      string         `json:"hint,omitzero"`
-	RequestID string         `json:"requestId,omitzero"`
-	Errors    []mesh.Finding `json:"errors,omitzero"`
+	Type      string          `json:"type"` // "urn:ai-agent-mesh:problem:" and the code
+	Title     string          `json:"title"`
+	Status    int             `json:"status"`
+	Detail    string          `json:"detail,omitzero"`
+	Instance  string          `json:"instance,omitzero"`
+	Code      mesh.Code       `json:"code"`
+	Hint      string          `json:"hint,omitzero"`
+	RequestID string          `json:"requestId,omitzero"`
+	Errors    []ProblemDetail `json:"errors,omitzero"`
+}
+
+// ProblemDetail says where in the input something is wrong: Location is a
+// path such as "body.action.type", or "file:line:column".
+type ProblemDetail struct {
+	Location string `json:"location,omitzero"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitzero"`
 }
 
 // Page is one page of a list.
