@@ -21,6 +21,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/runtime/enforce"
 	"github.com/ai-agent-mesh/mesh/runtime/journal"
 	"github.com/ai-agent-mesh/mesh/runtime/pdp"
+	"github.com/ai-agent-mesh/mesh/runtime/subscribe"
 )
 
 const policySource = `version: "3.0.0"
@@ -377,7 +378,7 @@ func TestReadiness(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := pdp.Status{Subscriptions: []pdp.SubscriptionStatus{{Subscription: sub, Reason: "the hub does not answer"}}}
+	st := pdp.Status{Status: subscribe.Status{Subscriptions: []subscribe.SubscriptionStatus{{Subscription: sub, Reason: "the hub does not answer"}}}}
 	srv, _ := server(t, func() pdp.Status { return st })
 	if status, body := get(t, srv, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(string(body), "mesh/gdpr@^3") || !strings.Contains(string(body), "does not answer") {
 		t.Errorf("%d %s", status, body)
