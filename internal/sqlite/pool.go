@@ -123,8 +123,8 @@ func (c *conn) exec(ctx context.Context, statement string) error {
 	return err
 }
 
-// run runs fn in a transaction. A connection whose transaction cannot be
-// ended is closed, which ends it.
+// run runs fn in a reading transaction. A connection whose transaction cannot
+// be ended is closed, which ends it.
 func (p *pool) run(ctx context.Context, tenant *Tenant, fn func(*Tx) error) (err error) {
 	if tenant != nil && tenant.id == "" {
 		return errNoTenant
@@ -146,7 +146,7 @@ func (p *pool) run(ctx context.Context, tenant *Tenant, fn func(*Tx) error) (err
 	if err := c.exec(ctx, p.begin); err != nil {
 		return mapError(fmt.Errorf("beginning a transaction: %w", err))
 	}
-	if err := fn(&Tx{run: func() (context.Context, *conn) { return ctx, c }, tenant: tenant}); err != nil {
+	if err := fn(&Tx{run: func() (context.Context, *conn, error) { return ctx, c, nil }, tenant: tenant}); err != nil {
 		return mapError(err)
 	}
 	if err := ctx.Err(); err != nil {

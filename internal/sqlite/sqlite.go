@@ -71,7 +71,7 @@ type Options struct {
 // DB is an open database file. Its methods are safe for concurrent use.
 type DB struct {
 	path    string
-	writer  *pool
+	writer  *writer
 	readers *pool
 	close   func() error
 }
@@ -97,14 +97,15 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 	if err := migrate(ctx, dsn(path, opts.BusyTimeout, true), opts.Migrations); err != nil {
 		return nil, fmt.Errorf("migrating database %s: %w", path, mapError(err))
 	}
-	writer, err := openPool(ctx, dsn(path, opts.BusyTimeout, true), 1, "BEGIN IMMEDIATE")
+	writing, err := openPool(ctx, dsn(path, opts.BusyTimeout, true), 1, "BEGIN IMMEDIATE")
 	if err != nil {
 		return nil, fmt.Errorf("opening database %s: %w", path, mapError(err))
 	}
 	readers, err := openPool(ctx, dsn(path, opts.BusyTimeout, false), opts.Readers, "BEGIN")
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening database %s: %w", path, mapError(err)), writer.close())
+		return nil, errors.Join(fmt.Errorf("opening database %s: %w", path, mapError(err)), writing.close())
 	}
+	writer := newWriter(writing)
 	return &DB{path: path, writer: writer, readers: readers, close: sync.OnceValue(func() error {
 		// The writer last: closing the last connection folds the log into the file.
 		return errors.Join(readers.close(), writer.close())

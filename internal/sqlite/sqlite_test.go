@@ -256,6 +256,69 @@ func TestConcurrentWritesAllArrive(t *testing.T) {
 	}
 }
 
+// Transactions that wait together are committed together; what one of them
+// does wrong is its own affair.
+func TestGroupedWritesDoNotShareFailures(t *testing.T) {
+	t.Parallel()
+	db := open(t, filepath.Join(t.TempDir(), "mesh.db"))
+	tenant := db.Tenant("a")
+	inside, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := tenant.Write(t.Context(), func(tx *sqlite.Tx) error {
+			close(inside)
+			<-release // the others arrive meanwhile
+			_, err := tx.Exec(insertNote, "first", "")
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-inside
+	boom := errors.New("boom")
+	for i := range 10 {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			defer func() { _ = recover() }()
+			err := tenant.Write(ctx, func(tx *sqlite.Tx) error {
+				if _, err := tx.Exec(insertNote, fmt.Sprintf("%02d", i), ""); err != nil {
+					return err
+				}
+				switch i % 5 {
+				case 1:
+					return boom
+				case 2:
+					_, err := tx.Exec(insertNote, "first", "") // there already
+					return err
+				case 3:
+					cancel()
+					_, err := tx.Exec(insertNote, "late", "")
+					return err
+				case 4:
+					panic("in the middle of a group")
+				}
+				return nil
+			})
+			switch want := map[int]mesh.Code{0: "", 1: mesh.CodeInternal, 2: mesh.CodeConflict, 3: mesh.CodeCanceled}[i%5]; {
+			case mesh.CodeOf(err) != want:
+				t.Errorf("write %d: %v, want code %q", i, err, want)
+			case i%5 == 1 && !errors.Is(err, boom):
+				t.Errorf("write %d: %v", i, err)
+			}
+		})
+	}
+	close(release)
+	wg.Wait()
+	if got := names(t, tenant); got != "00 05 first" {
+		t.Errorf("stored: %q", got)
+	}
+	if err := put(t.Context(), tenant, "after", ""); err != nil {
+		t.Errorf("the writer is unusable afterwards: %v", err)
+	}
+}
+
 func TestNewerDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mesh.db")

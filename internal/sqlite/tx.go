@@ -28,7 +28,8 @@ func (t *Tenant) Read(ctx context.Context, fn func(*Tx) error) error {
 // Write runs fn in a transaction that is committed durably if fn returns nil
 // and leaves no trace otherwise. Writing transactions run one after the
 // other: fn must not wait for anything but the database, and must not call
-// Write or Read itself.
+// Write itself. Transactions that wait at the same time share one commit,
+// which their callers do not notice but by its speed.
 func (t *Tenant) Write(ctx context.Context, fn func(*Tx) error) error {
 	return t.db.writer.run(ctx, t, fn)
 }
@@ -56,7 +57,7 @@ func (s *System) Write(ctx context.Context, fn func(*Tx) error) error {
 // number to their left, so "WHERE tenant = ?1 AND name = ?" is fine and a
 // plain ? to the left of ?1 is not.
 type Tx struct {
-	run    func() (context.Context, *conn)
+	run    func() (context.Context, *conn, error)
 	tenant *Tenant // nil: system
 }
 
@@ -137,7 +138,10 @@ func (tx *Tx) Each(fn func(scan func(dest ...any) error) error, query string, ar
 var mentionsTenant = regexp.MustCompile(`\?1(?:[^0-9]|$)`)
 
 func (tx *Tx) prepare(query string, args []any) (context.Context, *sql.Stmt, []any, error) {
-	ctx, c := tx.run()
+	ctx, c, err := tx.run()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	stmt, known := c.stmts[query]
 	if tx.tenant != nil {
 		if !known && !mentionsTenant.MatchString(query) {
@@ -148,7 +152,7 @@ func (tx *Tx) prepare(query string, args []any) (context.Context, *sql.Stmt, []a
 	if known {
 		return ctx, stmt, args, nil
 	}
-	stmt, err := c.prepare(ctx, query)
+	stmt, err = c.prepare(ctx, query)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("preparing %q: %w", query, err)
 	}
