@@ -100,14 +100,11 @@ func New(host string, opts Options) (*Client, error) {
 		c.progress = func(Progress) {}
 	}
 	c.client = &auth.Client{
-		Client: httpClient(opts.Client, plain),
+		Client: httpClient(opts.Client, plain, bearer{host: addr, token: opts.Token}),
 		Cache:  auth.NewCache(),
 		Header: http.Header{"User-Agent": {userAgent}},
 	}
-	switch {
-	case opts.Token != "":
-		c.client.Header.Set("Authorization", "Bearer "+opts.Token)
-	case opts.Username != "":
+	if opts.Token == "" && opts.Username != "" {
 		c.client.Credential = auth.StaticCredential(addr, auth.Credential{Username: opts.Username, Password: opts.Password})
 	}
 	if isLoopback(addr) {
@@ -161,14 +158,36 @@ func isLoopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// httpClient adds bounded retries, and refuses to be redirected from TLS to
-// plain HTTP.
-func httpClient(base *http.Client, plain bool) *http.Client {
+// bearer adds a token to the requests to one host, and to no other that a
+// request is redirected to. As a header of [auth.Client] it would be sent
+// twice where oras-go copies the headers of an answered request.
+type bearer struct {
+	host, token string
+	next        http.RoundTripper // nil: the default
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+	next := b.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	if b.token != "" && req.URL.Host == b.host {
+		req = req.Clone(req.Context())
+		req.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	return next.RoundTrip(req)
+}
+
+// httpClient adds the token, bounded retries, and refuses to be redirected
+// from TLS to plain HTTP.
+func httpClient(base *http.Client, plain bool, token bearer) *http.Client {
 	c := http.Client{Timeout: requestTimeout}
 	if base != nil {
 		c = *base
 	}
-	c.Transport = &retry.Transport{Base: c.Transport, Policy: func() retry.Policy {
+	token.next = c.Transport
+	c.Transport = &retry.Transport{Base: token, Policy: func() retry.Policy {
 		return &retry.GenericPolicy{
 			Retryable: retry.DefaultPredicate,
 			Backoff:   retry.DefaultBackoff,

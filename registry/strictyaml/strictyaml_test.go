@@ -48,7 +48,7 @@ func TestReadsADocument(t *testing.T) {
 
 func TestFindingsAreCompleteAndInOrder(t *testing.T) {
 	t.Parallel()
-	root := strictyaml.Parse("a.yaml", []byte("name: [x]\ncolour: red\nname: y\nlist: z\nempty:\n"))
+	root := strictyaml.Parse("a.yaml", []byte("name: [x]\ntint: red\nname: y\nlist: z\nempty:\n"))
 	fields := root.Fields("name", "list", "empty")
 	fields["empty"].Text()
 	fields["list"].Items()
@@ -57,7 +57,7 @@ func TestFindingsAreCompleteAndInOrder(t *testing.T) {
 	fields["list"].Errorf("custom", "", "wrong: %d", 7)
 	want := []string{
 		"a.yaml:1:7: error: expected a text",
-		`a.yaml:2:1: error: unknown key "colour"`,
+		`a.yaml:2:1: error: unknown key "tint"`,
 		`a.yaml:3:1: error: "name" is given twice`,
 		"a.yaml:4:7: error: expected a list",
 		"a.yaml:4:7: error: expected key: value pairs with a",

@@ -130,13 +130,16 @@ func (t *Tenant) told(event *registry.Event, err error) (*registry.Event, error)
 	return event, nil
 }
 
-const sqlManifestSize = `SELECT size FROM manifest WHERE tenant = ?1 AND repository = ?2 AND digest = ?3`
+const (
+	sqlBlobSize     = `SELECT size FROM repository_blob WHERE tenant = ?1 AND repository = ?2 AND digest = ?3`
+	sqlManifestSize = `SELECT size FROM manifest WHERE tenant = ?1 AND repository = ?2 AND digest = ?3`
+)
 
 // requireNeeds fails if something a manifest needs is not in the repository,
 // or has another size than the manifest says: clients allocate by it.
 func requireNeeds(tx *sqlite.Tx, repo registry.Name, m *registry.ParsedManifest) error {
 	for _, need := range m.Needs {
-		query, what := `SELECT size FROM repository_blob WHERE tenant = ?1 AND repository = ?2 AND digest = ?3`, "blob"
+		query, what := sqlBlobSize, "blob"
 		if need.Manifest {
 			query, what = sqlManifestSize, "manifest"
 		}
