@@ -201,7 +201,9 @@ func TestErrors(t *testing.T) {
 		{`tenantId == "t" && agent.id == "b"`, `{"action":{"type":"a"},"tenantId":"t","agent":{"id":"b"}}`, "true"},
 		{`resource.id.matches("^rec-[0-9]+$")`, `{"action":{"type":"a"},"resource":{"id":"rec-7"}}`, "true"},
 		{`personalData()`, `{"action":{"type":"data.read"}}`, "true"},
+		{`personalData()`, `{"action":{"type":"data.anonymize"}}`, "true"},
 		{`personalData()`, `{"action":{"type":"tool.call"}}`, "false"},
+		{`personalData() == healthData()`, `{"action":{"type":"tool.call"},"data":{"categories":["psychotherapy_notes"]}}`, "true"},
 	}
 	for i, tt := range tests {
 		t.Run(fmt.Sprintf("%d %s", i, tt.expr), func(t *testing.T) {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -254,7 +253,7 @@ func strictest(a, b mesh.Mode) mesh.Mode {
 
 // sortControls orders and removes what stands twice.
 func sortControls(ids []mesh.ControlID) []mesh.ControlID {
-	slices.SortFunc(ids, func(a, b mesh.ControlID) int { return cmp.Compare(a, b) })
+	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 

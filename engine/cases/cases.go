@@ -24,8 +24,10 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 )
 
-// MaxCases bounds the cases of one file.
-const MaxCases = 5_000
+// MaxActions bounds the actions of one file, in bytes of JSON once each case is
+// merged over base: a large base times many cases would fill the memory. The
+// schema bounds the cases of a file to 5,000.
+const MaxActions = 16 << 20
 
 // Suite is one file of cases. It is immutable.
 type Suite struct {

@@ -109,6 +109,17 @@ func TestParseFindings(t *testing.T) {
 	}
 }
 
+func TestParseBoundsTheActions(t *testing.T) {
+	t.Parallel()
+	src := "base: {action: {type: x}, context: {a: " + strings.Repeat("a", 500_000) + "}}\ncases:\n"
+	for i := range 100 {
+		src += fmt.Sprintf("  - {name: c%d, want: {allowed: true}}\n", i)
+	}
+	if s, findings := cases.Parse("c.yaml", []byte(src)); s != nil || len(findings) != 1 || findings[0].Rule != "too-large" {
+		t.Errorf("findings: %v", findings)
+	}
+}
+
 const rules = `version: "3.0.0"
 name: Egress
 rules:

@@ -61,6 +61,9 @@ func Parse(file string, src []byte) (*Suite, []mesh.Finding) {
 			p.report(name, "duplicate-name", "a case of this name stands in line "+fmt.Sprint(line), "name what is different about this one")
 		}
 		names[name.Value] = name.Line
+		if p.size > MaxActions {
+			break
+		}
 		s.Cases = append(s.Cases, p.parseCase(n, name))
 	}
 	slices.SortStableFunc(p.findings, func(a, b mesh.Finding) int {
@@ -76,6 +79,7 @@ func Parse(file string, src []byte) (*Suite, []mesh.Finding) {
 type parser struct {
 	doc      *yamldoc.Document
 	base     *yaml.Node
+	size     int // bytes of the actions so far
 	findings []mesh.Finding
 }
 
@@ -97,6 +101,10 @@ func (p *parser) parseCase(n, name *yaml.Node) Case {
 		return c
 	}
 	data, err := json.Marshal(yamldoc.Value(merged))
+	if p.size += len(data); p.size > MaxActions {
+		p.report(name, "too-large", fmt.Sprintf("the actions of the cases have more than %d bytes in all", MaxActions), "make base smaller, or split the file")
+		return c
+	}
 	if err == nil {
 		c.Action, err = decode.Action(data)
 	}
@@ -116,21 +124,19 @@ func merge(base, over *yaml.Node) *yaml.Node {
 		return strip(over)
 	}
 	out := &yaml.Node{Kind: yaml.MappingNode, Tag: over.Tag, Line: over.Line, Column: over.Column}
+	under := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(base.Content); i += 2 {
-		key, value := base.Content[i], base.Content[i+1]
-		if k, v := yamldoc.Find(over, key.Value); v != nil {
-			if !isNull(v) {
-				out.Content = append(out.Content, k, merge(value, v))
-			}
-			continue
-		}
-		if !isNull(value) {
-			out.Content = append(out.Content, key, strip(value))
-		}
+		under[base.Content[i].Value] = base.Content[i+1]
 	}
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		key, value := over.Content[i], over.Content[i+1]
-		if yamldoc.Get(base, key.Value) == nil && !isNull(value) {
+		if !isNull(value) {
+			out.Content = append(out.Content, key, merge(under[key.Value], value))
+		}
+		delete(under, key.Value)
+	}
+	for i := 0; i+1 < len(base.Content); i += 2 {
+		if key, value := base.Content[i], base.Content[i+1]; under[key.Value] != nil && !isNull(value) {
 			out.Content = append(out.Content, key, strip(value))
 		}
 	}

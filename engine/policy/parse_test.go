@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -225,6 +226,19 @@ func TestParseTooLarge(t *testing.T) {
 	many := "version: \"3.0.0\"\nname: n\nrules: [" + strings.Repeat("1,", 210_000) + "1]\n"
 	if _, findings := policy.Parse("p.yaml", []byte(many)); len(findings) != 1 || findings[0].Rule != "too-large" {
 		t.Errorf("a file of many values: %v", findings)
+	}
+}
+
+// TestParseManyFaults bounds what a hostile file costs: findings are cut off.
+func TestParseManyFaults(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("version: \"3.0.0\"\nname: n\nrules: {}\n")
+	for i := range 90_000 {
+		fmt.Fprintf(&b, "k%d: 1\n", i)
+	}
+	if _, findings := policy.Parse("p.yaml", []byte(b.String())); len(findings) == 0 || len(findings) > 200 {
+		t.Errorf("%d findings", len(findings))
 	}
 }
 

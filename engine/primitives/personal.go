@@ -14,7 +14,7 @@ func PersonalCategories() []string {
 		"pii", "phi", "special", "special_category", "sensitive",
 		"racial_origin", "ethnic_origin", "political_opinion", "religious_belief", "philosophical_belief", "religion",
 		"trade_union", "genetic", "biometric", "health", "sex_life", "sexual_orientation",
-		"criminal",
+		"criminal", "ephi", "psychotherapy_notes",
 	}
 }
 
@@ -60,7 +60,7 @@ func Predicates() []Predicate {
 // finding without a type counts, one with a count of 0 does not.
 func PersonalData() string {
 	return `(has(data.categories) ? data.categories.exists(c, c in ` + eitherCase(PersonalCategories()) + `)` +
-		` : ` + typeIn(touching()) + `)` +
+		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type in ["pii_data", "phi_data"])` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
 		` && (!has(f.type) || f.type in ` + eitherCase(PersonalFindings()) + `)))`
@@ -71,17 +71,15 @@ func PersonalData() string {
 // categories, empty ones and findings count as in [PersonalData].
 func HealthData() string {
 	return `(has(data.categories) ? data.categories.exists(c, c in ` + eitherCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
-		` : ` + typeIn(touching()) + `)` +
+		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type == "phi_data")` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
 		` && has(f.type) && f.type in ` + eitherCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `))`
 }
 
-// touching are the action types on which absent categories count as personal
-// data.
-func touching() []string {
-	return []string{mesh.TypeDataRead, mesh.TypeDataWrite, mesh.TypeDataDelete, mesh.TypeDataExport, mesh.TypeMemoryWrite, mesh.TypeEgress}
-}
+// touchesData is the CEL of the actions on which absent categories count as
+// personal data: all data.*, also a vendor's own, memory.write and egress.
+const touchesData = `(action.type.startsWith("data.") || action.type in ["` + mesh.TypeMemoryWrite + `", "` + mesh.TypeEgress + `"])`
 
 // eitherCase is a CEL list of the words in lower and in upper case.
 func eitherCase(words []string) string {

@@ -101,8 +101,12 @@ func (v *validation) add(n *yaml.Node, rule, message, hint string) {
 	v.findings = append(v.findings, failure(v.doc.File, n.Line, n.Column, rule, message, hint))
 }
 
-// collect turns the leaves of the error tree into findings.
+// collect turns the leaves of the error tree into findings, as far as they are
+// reported.
 func (v *validation) collect(e *jsonschema.ValidationError) {
+	if len(v.findings) >= maxFindings {
+		return
+	}
 	if _, ok := e.ErrorKind.(*kind.AnyOf); ok {
 		v.anyOf(e)
 		return
@@ -174,7 +178,7 @@ func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.No
 	var known []string
 	if s := v.schema.byURL[e.SchemaURL]; s != nil {
 		for pattern := range s.PatternProperties { // names are free but for their form
-			for _, name := range names {
+			for _, name := range names[:min(len(names), maxFindings)] {
 				key, _ := Find(mapping, name)
 				v.add(key, "wrong-value", name+" is not a valid name", "a name has the form "+pattern.String())
 			}
@@ -185,7 +189,7 @@ func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.No
 		}
 		slices.Sort(known)
 	}
-	for _, name := range names {
+	for _, name := range names[:min(len(names), maxFindings)] {
 		key, _ := Find(mapping, name)
 		v.add(key, "unknown-key", "unknown key "+name, spelling.DidYouMean(name, known))
 	}
