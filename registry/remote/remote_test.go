@@ -204,6 +204,9 @@ func TestCosignAndOras(t *testing.T) {
 				if _, err := client.AttachSignature(t.Context(), acme, d, data); err != nil {
 					t.Fatal(err)
 				}
+				if out := mustRun(t, dir, cosign, "public-key", "--key", "ours.key"); !strings.Contains(out, strings.TrimSpace(string(key.PublicKeyPEM()))) {
+					t.Errorf("cosign reads another key from our file:\n%s", out)
+				}
 				mustRun(t, dir, cosign, "verify", "--key", "ours.pub", "--new-bundle-format", "--private-infrastructure", "--trusted-root", "root.json", "--allow-http-registry", target)
 				mustRun(t, dir, cosign, "verify", "--key", "ours.pub", "--private-infrastructure", "--trusted-root", "root.json", "--allow-http-registry", target)
 			})
