@@ -208,6 +208,8 @@ func FuzzVerify(f *testing.F) {
 	good := signed(f, key, digest)
 	policy := trusting(f, "acme/**", key)
 	f.Add(good.Bundle)
+	f.Add(fixture(f, "signature.sigstore.json"))
+	f.Add(fixture(f, "attestation.sigstore.json"))
 	f.Add(attested(f, key, "https://slsa.dev/provenance/v1").Bundle)
 	f.Add(signed(f, key, other).Bundle)
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"x"}},"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"LCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564="},"signature":"AA=="}}`))
