@@ -31,21 +31,24 @@ const keyVariable = "MESH_OFFICIAL_KEY"
 func main() {
 	root := flag.String("root", ".", "folder of the checkout")
 	flag.Parse()
+	if err := run(*root); err != nil {
+		report(err)
+		os.Exit(1)
+	}
+}
+
+func run(root string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	changed, err := generate(ctx, settings{
-		root:     *root,
+		root:     root,
 		keyFile:  os.Getenv(keyVariable),
 		password: []byte(os.Getenv(sign.PasswordVariable)),
 	})
-	if err != nil {
-		report(err)
-		stop()
-		os.Exit(1)
-	}
 	for _, line := range changed {
 		fmt.Println("official:", line)
 	}
+	return err
 }
 
 // report prints an error with its findings and its hint.
