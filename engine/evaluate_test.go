@@ -246,7 +246,7 @@ func TestIndexKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := program(t, document(t, "p.yaml", custom(`    - {id: any, require: 'false'}
     - {id: read, when: 'action.type == "data.read"', require: 'false'}
-    - {id: either, when: 'action.type in ["egress", "data.read"] && true', require: 'false'}
+    - {id: either, when: 'action.type in ["egress", "data.read", "egress"] && true', require: 'false'}
     - {id: not, when: 'action.type != "egress"', require: 'false'}
     - {id: flipped, when: '"egress" == action.type', require: 'false'}
 `)))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -190,11 +191,10 @@ func (c *compiledPolicy) index() {
 		types := r.types()
 		if types == nil {
 			c.others = append(c.others, r)
+			types = slices.Collect(maps.Keys(c.byType))
 		}
-		for t, rules := range c.byType {
-			if types == nil || slices.Contains(types, t) {
-				c.byType[t] = append(rules, r)
-			}
+		for _, t := range slices.Compact(slices.Sorted(slices.Values(types))) {
+			c.byType[t] = append(c.byType[t], r)
 		}
 	}
 }
