@@ -209,8 +209,17 @@ func syncDir(dir string) error {
 	return errors.Join(err, d.Close())
 }
 
-// ioError says in our words what the operating system refused.
+// ioError says in our words what the operating system refused. Where our
+// files are is no client's business, so that their paths are left out.
 func ioError(doing string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return mesh.Errorf(mesh.CodeUnavailable, "%s: the disk of the registry is full: %w", doing, err).

@@ -122,7 +122,7 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 	if len(p) > d.room {
 		n := d.room
 		d.room = 0
-		return n, &os.PathError{Op: "write", Path: "upload", Err: syscall.ENOSPC}
+		return n, &os.PathError{Op: "write", Path: "/var/lib/mesh/upload", Err: syscall.ENOSPC}
 	}
 	d.room -= len(p)
 	return len(p), nil
@@ -137,7 +137,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	readErr, err := u.copy(&fullDisk{room: 10}, strings.NewReader("more than ten bytes"))
 	u.release()
-	if readErr != nil || mesh.CodeOf(err) != mesh.CodeUnavailable || mesh.HintOf(err) == "" || !strings.Contains(err.Error(), "full") {
+	if readErr != nil || mesh.CodeOf(err) != mesh.CodeUnavailable || mesh.HintOf(err) == "" || !strings.Contains(err.Error(), "full") || strings.Contains(err.Error(), "/var/lib") {
 		t.Errorf("got %v, %v (hint %q)", readErr, err, mesh.HintOf(err))
 	}
 }

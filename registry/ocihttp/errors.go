@@ -103,14 +103,16 @@ func (h *handler) writeError(w http.ResponseWriter, r *http.Request, req request
 	wire := wireOf(err)
 	entry := errorEntry{Code: wire.code, Message: err.Error(), Detail: mesh.HintOf(err)}
 	header := w.Header()
+	if wire.status >= http.StatusInternalServerError {
+		h.opts.Logger.ErrorContext(r.Context(), "registry request failed",
+			slog.String("requestId", header.Get("X-Request-Id")), slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
+	}
 	var method *methodError
 	switch {
 	case errors.As(err, &method):
 		header.Set("Allow", method.allow)
 	case wire.status == http.StatusInternalServerError:
-		h.opts.Logger.ErrorContext(r.Context(), "registry request failed",
-			slog.String("requestId", header.Get("X-Request-Id")), slog.String("method", r.Method),
-			slog.String("path", r.URL.Path), slog.String("error", err.Error()))
 		entry.Message, entry.Detail = "internal error", "the log of the server has the details"
 	case wire.status == http.StatusUnauthorized && h.opts.Challenge != nil:
 		for _, challenge := range h.opts.Challenge(r, req.repo, req.kind.access()) {

@@ -40,8 +40,8 @@ type Options struct {
 	// OnPush is called after a change is durable and before the client hears
 	// of it. It must not block: the work itself is in the outbox.
 	OnPush func(ctx context.Context, event *registry.Event)
-	// Logger receives internal errors, which clients only see as such; nil
-	// discards them.
+	// Logger receives the errors that are the server's (5xx). Internal ones
+	// are told to nobody else. nil discards them.
 	Logger *slog.Logger
 	// PageSize bounds the lists of tags, repositories and referrers in one
 	// answer; 0 means [DefaultPageSize].
