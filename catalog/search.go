@@ -230,7 +230,8 @@ func (s *Search) find(ctx context.Context, tenant mesh.TenantID, f SearchFilter,
 		return nil, "", err
 	}
 	if changed {
-		f.Words, f.Prefix, corrected = words, false, strings.Join(words, " ")
+		last := len(words) - 1
+		f.Words, f.Prefix, corrected = words, q.prefix && words[last] == q.words[last], strings.Join(words, " ")
 		hits, err = s.store.Search(ctx, tenant, f, MaxHits)
 		if err != nil || len(hits) > 0 {
 			return hits, corrected, err

@@ -10,7 +10,7 @@ import (
 )
 
 // The document is written by the test that compares it.
-//go:generate go test -run TestDocument -update .
+//go:generate go test -run TestDocument$ -update .
 
 // apiVersion is the version of the API's contract, not of the program.
 const apiVersion = "1.0.0"
@@ -61,16 +61,14 @@ func describe(doc *huma.OpenAPI) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// neverNull takes back what huma assumes of Go slices: lists are never null
-// on the wire.
+// neverNull takes back what huma assumes of Go's slices and pointers: on the
+// wire a list is never null, and what is not there is left out.
 func neverNull(s *huma.Schema) {
 	if s == nil {
 		return
 	}
-	if s.Type == huma.TypeArray {
-		s.Nullable = false
-		neverNull(s.Items)
-	}
+	s.Nullable = false
+	neverNull(s.Items)
 	for _, p := range s.Properties {
 		neverNull(p)
 	}

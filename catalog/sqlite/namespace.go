@@ -43,8 +43,8 @@ const (
 	insertKey = `INSERT INTO namespace_key (tenant, namespace, fingerprint, algorithm, public_key, added_at)
 		VALUES (?1, ?, ?, ?, ?, ?) ON CONFLICT (tenant, namespace, fingerprint) DO NOTHING`
 
-	revokeKey = `UPDATE namespace_key SET revoked_at = ?
-		WHERE tenant = ?1 AND namespace = ? AND fingerprint = ? AND revoked_at IS NULL`
+	revokeKey = `UPDATE namespace_key SET revoked_at = ?2
+		WHERE tenant = ?1 AND namespace = ?3 AND fingerprint = ?4 AND revoked_at IS NULL`
 )
 
 func scanNamespace(scan func(...any) error) (n hubapi.NamespaceInfo, err error) {

@@ -23,7 +23,7 @@ const (
 
 	insertRuntime = `INSERT INTO runtime (tenant, id, name, public_key, enrolled_at, report) VALUES (?1, ?, ?, ?, ?, ?)`
 
-	updateReport = `UPDATE runtime SET report = ?, last_seen = ? WHERE tenant = ?1 AND id = ?`
+	updateReport = `UPDATE runtime SET report = ?2, last_seen = ?3 WHERE tenant = ?1 AND id = ?4`
 
 	selectSubscriptions = `SELECT subscription FROM runtime_subscription
 		WHERE tenant = ?1 AND runtime = ? ORDER BY subscription`
