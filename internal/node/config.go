@@ -2,12 +2,16 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/internal/httpx"
+	"github.com/ai-agent-mesh/mesh/runtime/subscribe"
 )
 
 // DefaultListen is where a runtime answers unless told otherwise. Loopback:
@@ -20,8 +24,9 @@ const DefaultHub = "http://127.0.0.1:8080"
 // socketName is the unix socket in the data directory.
 const socketName = "runtime.sock"
 
-// maxSubscriptions bounds the subscriptions of one runtime.
-const maxSubscriptions = 256
+// maxSocketPath is what every system takes: macOS has 104 bytes for the path
+// and the zero behind it.
+const maxSocketPath = 103
 
 // Config says how a runtime runs. The zero value becomes usable by
 // [Config.SetDefaults] except for DataDir, which must be given.
@@ -42,13 +47,16 @@ type Config struct {
 	// Subscriptions are the runtime's own. The hub may add others and cannot
 	// remove these.
 	Subscriptions []mesh.Subscription `json:"subscriptions" yaml:"subscriptions"`
+	// Parameters are the values of bundles' parameters, by "namespace/name".
+	// Only the runtime's own configuration sets them.
+	Parameters map[string]map[string]any `json:"parameters,omitzero" yaml:"parameters"`
 	// Mode weakens policies that are stricter; empty weakens none.
 	Mode mesh.Mode `json:"mode,omitzero" yaml:"mode"`
 	// Listen is the TCP address of the decision API; it must be a loopback
 	// address. Port 0 takes a free one.
 	Listen string `json:"listen" yaml:"listen"`
 	// Socket is the path of the unix socket of the same API; default:
-	// runtime.sock in DataDir.
+	// runtime.sock in DataDir, where that is short enough for a socket.
 	Socket string `json:"socket" yaml:"socket"`
 	// TrustPolicy is a trust.yaml; empty trusts the official key for mesh/**
 	// and nothing else.
@@ -74,8 +82,8 @@ func (c *Config) SetDefaults() {
 	if c.Listen == "" {
 		c.Listen = DefaultListen
 	}
-	if c.Socket == "" && c.DataDir != "" {
-		c.Socket = filepath.Join(c.DataDir, socketName)
+	if path := filepath.Join(c.DataDir, socketName); c.Socket == "" && c.DataDir != "" && len(path) <= maxSocketPath {
+		c.Socket = path
 	}
 	if c.Version == "" {
 		c.Version = "devel"
@@ -98,14 +106,19 @@ func (c *Config) Validate() error {
 	if c.Mode != "" && !c.Mode.Valid() {
 		refuse("use enforce, monitor or audit; it can only weaken what a policy says", "mode %q is not one", c.Mode)
 	}
-	if len(c.Subscriptions) > maxSubscriptions {
-		refuse("subscribe to fewer bundles", "%d subscriptions are more than the %d a runtime follows", len(c.Subscriptions), maxSubscriptions)
+	if len(c.Subscriptions) > subscribe.MaxSubscriptions {
+		refuse("subscribe to fewer bundles", "%d subscriptions are more than the %d a runtime follows", len(c.Subscriptions), subscribe.MaxSubscriptions)
 	}
 	for i, s := range c.Subscriptions {
 		for _, other := range c.Subscriptions[:i] {
 			if s.Bundle == other.Bundle {
 				refuse("keep one of them", "subscriptions %s and %s name the same bundle", other, s)
 			}
+		}
+	}
+	for name := range c.Parameters {
+		if _, err := mesh.ParseBundleRef(name); err != nil {
+			errs = append(errs, fmt.Errorf("parameters: %w", err))
 		}
 	}
 	if err := checkListen(c.Listen); err != nil {
@@ -118,16 +131,24 @@ func (c *Config) Validate() error {
 // authenticated, so anybody who reaches the runtime could ask it and fill its
 // evidence with agent ids of their choice.
 func checkListen(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return mesh.Errorf(mesh.CodeInvalid, "listen address %q is not host:port", addr).WithHint("for example " + DefaultListen)
 	}
-	if host == "localhost" {
-		return nil
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+	if !httpx.IsLoopback(addr) {
 		return mesh.Errorf(mesh.CodeInvalid, "listening on %s is refused: it is reachable from other machines and callers are not authenticated", addr).
 			WithHint("listen on 127.0.0.1 or [::1], or use the unix socket; agents on other machines need a runtime of their own")
 	}
 	return nil
+}
+
+// token returns the credential that enrols the runtime.
+func (c *Config) token() (string, error) {
+	if c.Token != "" || c.TokenFile == "" {
+		return c.Token, nil
+	}
+	data, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return "", mesh.Errorf(mesh.CodeInvalid, "reading the token to enrol with: %w", err).WithHint("name a readable file with --token-file")
+	}
+	return strings.TrimSpace(string(data)), nil
 }
