@@ -267,11 +267,17 @@ func TestReadRefuses(t *testing.T) {
 				m.Layers = append(m.Layers, l)
 			}
 		}},
-		{"a config with an unknown member", "unknown field", func(s store, m *ocispec.Manifest) {
+		{"a config with an unknown member", `unknown object member name "enforceOnly"`, func(s store, m *ocispec.Manifest) {
 			m.Config = withType(s.put([]byte(`{"namespace":"acme","name":"x","version":"1.0.0","enforceOnly":"monday"}`)), bundle.MediaTypeConfig)
 		}},
-		{"a config that goes on", "goes on", func(s store, m *ocispec.Manifest) {
+		{"a config that goes on", "invalid character '{' after top-level value", func(s store, m *ocispec.Manifest) {
 			m.Config = withType(s.put([]byte(`{"namespace":"acme","name":"x","version":"1.0.0"}{}`)), bundle.MediaTypeConfig)
+		}},
+		{"a config with a member twice", `duplicate object member name "name"`, func(s store, m *ocispec.Manifest) {
+			m.Config = withType(s.put([]byte(`{"namespace":"acme","name":"x","name":"y","version":"1.0.0"}`)), bundle.MediaTypeConfig)
+		}},
+		{"a config with a member in another case", `unknown object member name "Version"`, func(s store, m *ocispec.Manifest) {
+			m.Config = withType(s.put([]byte(`{"namespace":"acme","name":"x","version":"1.0.0","Version":"2.0.0"}`)), bundle.MediaTypeConfig)
 		}},
 		{"an archive with ..", "not a plain relative path", func(s store, m *ocispec.Manifest) {
 			l := withType(s.put(archive(t, entry{name: "../evil.rego"})), bundle.MediaTypeOPA)

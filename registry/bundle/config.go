@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/ai-agent-mesh/mesh"
 )
@@ -64,25 +65,21 @@ type Config struct {
 // Ref returns the bundle's name.
 func (c *Config) Ref() mesh.BundleRef { return mesh.BundleRef{Namespace: c.Namespace, Name: c.Name} }
 
-// ParseConfig reads a config. It is strict: an unknown member, a second value
-// or a name or version that is malformed is refused with
-// [mesh.CodePolicyInvalid], because a field this program does not understand
-// might restrict what the bundle means.
+// ParseConfig reads a config. It is strict: a member that is unknown, repeated
+// or in another case, a second value, or a name or version that is malformed
+// is refused with [mesh.CodePolicyInvalid]. A field this program does not
+// understand might restrict what the bundle means, and one that two readers
+// understand differently might let a bundle pass for another.
 func ParseConfig(data []byte) (*Config, error) {
 	if len(data) > MaxConfigSize {
-		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the bundle's config has %d bytes, more than the %d allowed", len(data), MaxConfigSize)
+		return nil, malformed("the bundle's config has %d bytes, more than the %d allowed", len(data), MaxConfigSize)
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	var c Config
-	if err := dec.Decode(&c); err != nil {
-		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "reading the bundle's config: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the bundle's config goes on behind its end")
+	if err := jsonv2.Unmarshal(data, &c, jsonv2.RejectUnknownMembers(true)); err != nil {
+		return nil, malformed("reading the bundle's config: %w", err)
 	}
 	if err := c.validate(); err != nil {
-		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the bundle's config: %w", err)
+		return nil, malformed("the bundle's config: %w", err)
 	}
 	c.normalize()
 	return &c, nil

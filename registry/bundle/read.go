@@ -5,7 +5,6 @@ import (
 	"context"
 	_ "crypto/sha256" // the algorithms mesh.ParseDigest accepts
 	_ "crypto/sha512"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path"
@@ -13,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -161,7 +161,7 @@ func (b *Bundle) fetch(ctx context.Context, f Fetcher, desc ocispec.Descriptor) 
 // ParseManifest reads the manifest of a bundle and checks its shape, without
 // fetching what it names. It tolerates members it does not know, as the image
 // spec demands ("Extensibility"); they are signed with the digest and decide
-// nothing.
+// nothing. Repeated members are refused: another reader might take the other.
 func ParseManifest(d mesh.Digest, data []byte) (*ocispec.Manifest, error) {
 	if len(data) > MaxManifestSize {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "manifest %s has %d bytes, more than the %d allowed", d, len(data), MaxManifestSize)
@@ -170,7 +170,7 @@ func ParseManifest(d mesh.Digest, data []byte) (*ocispec.Manifest, error) {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "manifest %s: %w", d, err)
 	}
 	var m ocispec.Manifest
-	if err := json.Unmarshal(data, &m); err != nil {
+	if err := jsonv2.Unmarshal(data, &m); err != nil {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "manifest %s: %w", d, err)
 	}
 	if err := checkManifest(&m); err != nil {
