@@ -88,7 +88,7 @@ func printBundle(env *command.Env, b hubapi.BundleDetail) {
 	field("published", command.Time(b.PublishedAt))
 	field("digest", string(b.Digest))
 	for _, s := range b.SignedBy {
-		field("signed by", "key "+s.Fingerprint)
+		field("signed by", "key "+command.Fingerprint(s.Fingerprint))
 	}
 	if len(b.Controls) > 0 {
 		_, _ = fmt.Fprintf(out, "\n%s\n", io.Paint(iostreams.Bold, "Controls"))

@@ -24,14 +24,15 @@ type pushOptions struct {
 
 // pushResult is what `policy push` prints.
 type pushResult struct {
-	Ref         string         `json:"ref"` // namespace/name
-	Version     string         `json:"version"`
-	Digest      mesh.Digest    `json:"digest"`
-	Hub         string         `json:"hub"`
-	Signed      bool           `json:"signed"`
-	Signature   mesh.Digest    `json:"signature,omitzero"`   // of the manifest that attaches it
-	Fingerprint string         `json:"fingerprint,omitzero"` // of the key
-	Warnings    []mesh.Finding `json:"warnings"`
+	Ref         string      `json:"ref"` // namespace/name
+	Version     string      `json:"version"`
+	Digest      mesh.Digest `json:"digest"`
+	Hub         string      `json:"hub"`
+	Signed      bool        `json:"signed"`
+	Signature   mesh.Digest `json:"signature,omitzero"`   // of the manifest that attaches it
+	Fingerprint string      `json:"fingerprint,omitzero"` // of the key
+	listing
+	Warnings []mesh.Finding `json:"warnings"`
 }
 
 func newCmdPush(env *command.Env, runF func(*pushOptions) error) *cobra.Command {
@@ -103,10 +104,11 @@ func pushRun(ctx context.Context, env *command.Env, opts *pushOptions) error {
 	if opts.JSON {
 		return env.WriteJSON(result)
 	}
-	return printPush(env, result)
+	return printPush(env, p.source.Ref, result)
 }
 
-// transfer pushes the bundle and then its signature, if there is one.
+// transfer pushes the bundle and then its signature, if there is one, and asks
+// what the hub makes of them.
 func transfer(ctx context.Context, env *command.Env, s *session.Session, p *packed, signature []byte, result *pushResult) error {
 	progress := env.IO.Progress()
 	defer progress.Done()
@@ -117,27 +119,23 @@ func transfer(ctx context.Context, env *command.Env, s *session.Session, p *pack
 	if _, err := client.Push(ctx, p.source.Ref, result.Version, p.artifact); err != nil {
 		return err
 	}
-	if signature == nil {
-		return nil
+	if signature != nil {
+		progress.Step("attaching the signature")
+		result.Signature, err = client.AttachSignature(ctx, p.source.Ref, result.Digest, signature)
+		if err != nil {
+			return fmt.Errorf("%s:%s was pushed, but not its signature: %w", result.Ref, result.Version, err)
+		}
 	}
-	progress.Step("attaching the signature")
-	result.Signature, err = client.AttachSignature(ctx, p.source.Ref, result.Digest, signature)
-	if err != nil {
-		progress.Done()
-		return fmt.Errorf("%s:%s was pushed, but not its signature: %w", result.Ref, result.Version, err)
-	}
+	progress.Step("waiting for the hub to look at it")
+	result.listing = awaitListing(ctx, s, p.source.Ref, result.Digest, result.Signed)
 	return nil
 }
 
-func printPush(env *command.Env, r pushResult) error {
+func printPush(env *command.Env, ref mesh.BundleRef, r pushResult) error {
 	_, err := fmt.Fprintf(env.IO.Out, "%s:%s\n%s\nat %s\n", r.Ref, r.Version, r.Digest, r.Hub)
-	if err != nil {
-		return err
-	}
-	if r.Signed {
+	if err == nil && r.Signed {
 		_, err = fmt.Fprintf(env.IO.Out, "signed by key %s\n", r.Fingerprint)
-		return err
 	}
-	_, err = fmt.Fprintf(env.IO.Err, "It is not signed, so it is not listed: mesh policy sign %s:%s --key FILE\n", r.Ref, r.Version)
+	printListing(env, ref, r.Version, r.listing)
 	return err
 }

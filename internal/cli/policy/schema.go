@@ -30,7 +30,7 @@ func newCmdSchema(env *command.Env, runF func(*schemaOptions) error) *cobra.Comm
 programs. The output is JSON with or without --json.
 
     mesh policy schema > policy.schema.json
-    # first line of policy.yaml, for editors that speak the YAML language server protocol:
+    # in the first line of policy.yaml, for editors with a YAML language server:
     # yaml-language-server: $schema=policy.schema.json`,
 		Args: command.Arguments(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {

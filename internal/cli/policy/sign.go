@@ -26,6 +26,7 @@ type signResult struct {
 	Digest      mesh.Digest `json:"digest"`
 	Signature   mesh.Digest `json:"signature"` // of the manifest that attaches it
 	Fingerprint string      `json:"fingerprint"`
+	listing
 }
 
 func newCmdSign(env *command.Env, runF func(*signOptions) error) *cobra.Command {
@@ -81,9 +82,11 @@ func signRun(ctx context.Context, env *command.Env, opts *signOptions) error {
 	if result.Signature, err = client.AttachSignature(ctx, opts.Release.Bundle, digest, signature); err != nil {
 		return err
 	}
+	result.listing = awaitListing(ctx, s, opts.Release.Bundle, digest, true)
 	if opts.JSON {
 		return env.WriteJSON(result)
 	}
 	_, err = fmt.Fprintf(env.IO.Out, "%s@%s\nsigned by key %s\n", result.Ref, result.Digest, result.Fingerprint)
+	printListing(env, opts.Release.Bundle, opts.Release.Target, result.listing)
 	return err
 }

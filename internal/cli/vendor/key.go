@@ -69,7 +69,7 @@ func keyAddRun(ctx context.Context, env *command.Env, opts *keyAddOptions) error
 	if opts.JSON {
 		return env.WriteJSON(key)
 	}
-	_, err = fmt.Fprintf(env.IO.Out, "%s may sign releases of %s\n%s key %s\n", opts.File, key.Namespace, key.Algorithm, key.Fingerprint)
+	_, err = fmt.Fprintf(env.IO.Out, "%s may sign releases of %s\n%s key %s\n", opts.File, key.Namespace, key.Algorithm, command.Fingerprint(key.Fingerprint))
 	return err
 }
 
@@ -145,7 +145,7 @@ func keyListRun(ctx context.Context, env *command.Env, opts *keyListOptions) err
 		if k.RevokedAt != nil {
 			state = iostreams.Styled{Text: "revoked", Style: iostreams.Red}
 		}
-		table.Row(state, k.Algorithm, command.Time(k.AddedAt), k.Fingerprint)
+		table.Row(state, k.Algorithm, command.Time(k.AddedAt), command.Fingerprint(k.Fingerprint))
 	}
 	if table.Len() == 0 {
 		_, _ = fmt.Fprintf(env.IO.Err, "%s has no key; its releases cannot be verified.\n", opts.Namespace)

@@ -3,6 +3,7 @@ package vendor
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ releases whose signature the hub saw before stay verified.`,
 		Example: "    mesh vendor key list --namespace acme\n    mesh vendor key revoke --namespace acme 3f1c…",
 		Args:    command.Arguments(1, 1, "the fingerprint of a key"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			opts.Fingerprint = args[0]
+			opts.Fingerprint = strings.TrimPrefix(args[0], "sha256:")
 			if opts.Namespace, err = checkNamespace(namespace); err != nil {
 				return err
 			}
@@ -59,6 +60,6 @@ func keyRevokeRun(ctx context.Context, env *command.Env, opts *keyRevokeOptions)
 	if opts.JSON {
 		return env.WriteJSON(key)
 	}
-	_, err = fmt.Fprintf(env.IO.Out, "key %s of %s is revoked\n", key.Fingerprint, key.Namespace)
+	_, err = fmt.Fprintf(env.IO.Out, "key %s of %s is revoked\n", command.Fingerprint(key.Fingerprint), key.Namespace)
 	return err
 }
