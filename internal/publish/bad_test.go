@@ -82,6 +82,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"unknown field", "policy.yaml", "egress.host in", "egress.hots in", "hots", mesh.CodePolicyInvalid},
 		{"wrong type", "policy.yaml", `action.type == "egress"`, "action.type == 1", "", mesh.CodePolicyInvalid},
 		{"unknown control", "policy.yaml", `"Art.5", "acme`, `"Art.500", "acme`, "Art.500", mesh.CodePolicyInvalid},
+		{"parameter without default", "policy.yaml", "    default: [\"files.example\"]\n", "", "approvedHosts has no default", mesh.CodePolicyInvalid},
 		{"case that fails", "cases/eu/hosts_test.yaml", "allowed: true", "allowed: false", "an approved host", mesh.CodeCasesFailed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

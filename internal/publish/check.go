@@ -12,6 +12,9 @@ import (
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
+// RuleDefault is the rule of a finding that a parameter needs a default.
+const RuleDefault = "param-default"
+
 // Report is the outcome of the publish gate.
 type Report struct {
 	Findings []mesh.Finding `json:"findings"` // of lint; warnings too, never nil
@@ -55,6 +58,10 @@ func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suite
 	if len(suites) == 0 {
 		return report, nil
 	}
+	if open := withoutDefault(doc); len(open) > 0 {
+		report.Findings = append(report.Findings, open...)
+		return report, mesh.Errorf(mesh.CodePolicyInvalid, "the cases of %s cannot run: parameters have no value", config.Ref()).WithFindings(open)
+	}
 	program, err := engine.Compile([]engine.Policy{{ID: config.Ref().String(), Document: doc, Controls: config.RuleIndex}})
 	if err != nil {
 		return report, fmt.Errorf("compiling %s for its cases: %w", config.Ref(), err)
@@ -69,6 +76,22 @@ func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suite
 			WithFindings(failures(report.Cases))
 	}
 	return report, nil
+}
+
+// withoutDefault reports the parameters that would have no value while cases
+// run, which know of no subscriber.
+func withoutDefault(doc *policy.Document) []mesh.Finding {
+	var out []mesh.Finding
+	for _, p := range doc.Params {
+		if p.Default == nil {
+			out = append(out, mesh.Finding{
+				Position: p.Position, Level: mesh.LevelError, Rule: RuleDefault,
+				Message: fmt.Sprintf("the parameter %s has no default, which cases need", p.Name),
+				Hint:    "give it a strict default, such as an empty list, or publish the policy without cases",
+			})
+		}
+	}
+	return out
 }
 
 // failures turns what differs into findings at the cases' places.
