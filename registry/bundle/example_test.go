@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -17,29 +18,33 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	if err := errors.Join(writeAndRead(dir), os.RemoveAll(dir)); err != nil {
+		log.Fatal(err)
+	}
+	// Output: acme/export-control 1.0.0 1 true
+}
 
+func writeAndRead(dir string) error {
 	artifact, err := bundle.Pack(bundle.Source{
 		Config: bundle.Config{Namespace: "acme", Name: "export-control", Version: "1.0.0", Title: "Export control"},
 		Files:  []bundle.File{{Title: bundle.RulesTitle, MediaType: bundle.MediaTypeRules, Data: []byte("version: \"3.0.0\"\n")}},
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := artifact.WriteLayout(dir, "1.0.0"); err != nil {
-		log.Fatal(err)
+		return err
 	}
-
 	layout, err := bundle.OpenLayout(dir)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	b, err := bundle.Read(context.Background(), layout, layout.Tags()["1.0.0"])
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Println(b.Config.Ref(), b.Config.Version, len(b.Files), b.Digest == artifact.Digest())
-	// Output: acme/export-control 1.0.0 1 true
+	return nil
 }
 
 // A release is chosen by the range a subscription asks for. Pre-releases are
