@@ -157,6 +157,9 @@ func (s *Store) Search(ctx context.Context, tenant mesh.TenantID, f catalog.Sear
 	return hits, err
 }
 
+// literal escapes what is put between quotes. NUL would end the expression.
+var literal = strings.NewReplacer(`"`, `""`, "\x00", "")
+
 // matchExpression writes a query in the syntax of FTS5. Every word is a
 // string literal, so nothing a user types is syntax
 // (https://www.sqlite.org/fts5.html#fts5_strings).
@@ -167,7 +170,7 @@ func matchExpression(words []string, prefix, anyWord bool) string {
 	}
 	parts := make([]string, len(words))
 	for i, w := range words {
-		parts[i] = `"` + strings.ReplaceAll(w, `"`, `""`) + `"`
+		parts[i] = `"` + literal.Replace(w) + `"`
 	}
 	if prefix {
 		// The stemmed word as it is, or as the beginning of another.
