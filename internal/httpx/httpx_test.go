@@ -234,3 +234,26 @@ func TestNotFound(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// An operator watches the log for errors. Being asked whether one is ready and
+// saying no is none.
+func TestWrapLogsFailuresByWhoMustAct(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		path  string
+		err   error
+		level string
+	}{
+		"our fault":     {path: "/v1/decisions", err: errors.New("nil map"), level: "ERROR"},
+		"unavailable":   {path: "/v1/decisions", err: mesh.Errorf(mesh.CodeUnavailable, "the disk is full"), level: "WARN"},
+		"not ready":     {path: httpx.ReadyPath, err: mesh.Errorf(mesh.CodeUnavailable, "no set in force"), level: "DEBUG"},
+		"caller's side": {path: "/v1/decisions", err: mesh.Errorf(mesh.CodeInvalid, "not JSON"), level: "INFO"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, log := call(t, fails(tc.err), get(tc.path)); !strings.Contains(log, "level="+tc.level) {
+				t.Errorf("logged\n%swant level %s", log, tc.level)
+			}
+		})
+	}
+}

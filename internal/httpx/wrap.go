@@ -60,9 +60,10 @@ func RecordError(ctx context.Context, err error) { scopeOf(ctx).fail(err) }
 
 // Wrap puts the outer layer around a server's handler: every request gets an
 // id, a line in the log, and a proper answer if its handler panics. Requests
-// are logged at debug level, refused ones (4xx) at info, failed ones (5xx) at
-// error with the error's chain; the query is left out, for people put secrets
-// there.
+// are logged at debug level, refused ones (4xx) at info, failed ones at error
+// with the error's chain; what is only unavailable for now (503) warns, and is
+// no news where the question was whether it is ([ReadyPath]). The query is left
+// out, for people put secrets there.
 func Wrap(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := &scope{id: r.Header.Get(RequestIDHeader)}
@@ -102,13 +103,7 @@ func logRequest(logger *slog.Logger, r *http.Request, s *scope, rec *recorder, t
 	if status == 0 {
 		status = http.StatusOK
 	}
-	level := slog.LevelDebug
-	switch {
-	case status >= http.StatusInternalServerError || (s.err != nil && mesh.CodeOf(s.err) == mesh.CodeInternal):
-		level = slog.LevelError
-	case status >= http.StatusBadRequest:
-		level = slog.LevelInfo
-	}
+	level := levelOf(r, status, s.err)
 	ctx := r.Context()
 	if !logger.Enabled(ctx, level) {
 		return
@@ -126,6 +121,25 @@ func logRequest(logger *slog.Logger, r *http.Request, s *scope, rec *recorder, t
 		attrs = append(attrs, slog.String("error", s.err.Error()))
 	}
 	logger.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// ReadyPath is where a server says whether it can do its work.
+const ReadyPath = "/readyz"
+
+func levelOf(r *http.Request, status int, err error) slog.Level {
+	switch {
+	case err != nil && mesh.CodeOf(err) == mesh.CodeInternal:
+		return slog.LevelError
+	case status == http.StatusServiceUnavailable && r.URL.Path == ReadyPath:
+		return slog.LevelDebug
+	case status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case status >= http.StatusBadRequest:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }
 
 // recorder remembers what was answered. Optional abilities of the writer
