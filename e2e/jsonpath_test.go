@@ -10,9 +10,9 @@ import (
 
 // lookUp follows a path through decoded JSON. Members are separated by dots;
 // "[2]" is an element, "[-1]" the last one, "[name=gdpr]" the first object whose
-// member has that text, "#" the length of a list.
+// member has that text, "length" the length of a list.
 //
-//	items[name=gdpr].status    items.#    violations[0].controls[-1]
+//	items[name=gdpr].status    items.length    violations[0].controls[-1]
 func lookUp(value any, path string) (any, error) {
 	for element := range elements(path) {
 		next, err := member(value, element)
@@ -56,7 +56,7 @@ func member(value any, element string) (any, error) {
 		}
 		return nil, fmt.Errorf("no member %q", selector)
 	case []any:
-		if element == "#" {
+		if element == "length" {
 			return json.Number(strconv.Itoa(len(v))), nil
 		}
 		if bracketed {
@@ -97,7 +97,7 @@ func TestLookUp(t *testing.T) {
 	}
 	tests := []struct{ path, want string }{
 		{"ok", "true"},
-		{"items.#", "2"},
+		{"items.length", "2"},
 		{"items[0].name", "gdpr"},
 		{"items[-1].n", "3"},
 		{"items[name=gdpr].controls[1]", "Art.7"},
