@@ -49,6 +49,10 @@ type pack struct {
 
 // generate brings the embedded folders up to date and says what it changed.
 func generate(ctx context.Context, s settings) ([]string, error) {
+	packs, err := build(s)
+	if err != nil {
+		return nil, err
+	}
 	key, made, err := loadKey(s)
 	if err != nil {
 		return nil, err
@@ -56,10 +60,6 @@ func generate(ctx context.Context, s settings) ([]string, error) {
 	var changed []string
 	if made != "" {
 		changed = append(changed, "made the signing key "+made)
-	}
-	packs, err := build(s)
-	if err != nil {
-		return nil, err
 	}
 	if current(ctx, s, key, packs) {
 		return changed, nil
