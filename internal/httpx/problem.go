@@ -83,9 +83,14 @@ func title(code mesh.Code) string {
 // chooses the status of a failure. Under [Wrap] the error, with its whole
 // chain, also appears in the access log.
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	writeProblem(w, r, err, mesh.CodeOf(err).HTTPStatus())
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, err error, status int) {
 	s := scopeOf(r.Context())
 	s.fail(err)
 	p := NewProblem(err, s.requestID())
+	p.Status = status
 	body, merr := json.Marshal(p)
 	if merr != nil { // only a finding's text could do that, and it cannot
 		body = []byte(`{"status":500,"code":"internal"}`)
@@ -122,4 +127,16 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // router.
 func NotFound(w http.ResponseWriter, r *http.Request) {
 	WriteProblem(w, r, mesh.Errorf(mesh.CodeNotFound, "there is nothing at %s %s", r.Method, r.URL.Path))
+}
+
+// MethodNotAllowed answers every request with 405 and the methods that the
+// path takes (RFC 9110, section 15.5.6). Among the codes it is
+// [mesh.CodeInvalid]: the request must be changed.
+func MethodNotAllowed(allow ...string) http.Handler {
+	methods := strings.Join(allow, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", methods)
+		err := mesh.Errorf(mesh.CodeInvalid, "%s takes no %s", r.URL.Path, r.Method).WithHint("use " + methods)
+		writeProblem(w, r, err, http.StatusMethodNotAllowed)
+	})
 }

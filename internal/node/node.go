@@ -85,7 +85,7 @@ func New(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err err
 	if err := os.MkdirAll(cfg.DataDir, dataDirMode); err != nil {
 		return nil, mesh.Errorf(mesh.CodeUnavailable, "creating the data directory: %w", err).WithHint("name another with --data-dir")
 	}
-	if n.journal, err = journal.Open(filepath.Join(cfg.DataDir, journalDir), journal.Options{}); err != nil {
+	if n.journal, err = journal.Open(filepath.Join(cfg.DataDir, journalDir), journal.Options{Notify: n.journalChanged}); err != nil {
 		return nil, err
 	}
 	if cut := n.journal.Status().CutBytes; cut > 0 {
@@ -133,8 +133,21 @@ func (n *Node) assemble(trusted *trust.Policy) (err error) {
 		return ship.Session{RuntimeID: s.RuntimeID, Key: s.Key, Sender: s.Client}, err
 	}, n.logger)
 	m.watch(n.Status)
-	n.handler = httpx.Wrap(pdp.New(pdp.Options{Decider: n.point, Status: n.Status, Metrics: m.handler()}), n.logger)
+	n.handler = pdp.New(pdp.Options{Decider: n.point, Status: n.Status, Logger: n.logger, Metrics: m.handler()})
 	return nil
+}
+
+// journalChanged logs what operators have to know: while the journal cannot be
+// written, enforcement denies everything.
+func (n *Node) journalChanged(c journal.Change) {
+	ctx := context.Background()
+	if c.Err != nil {
+		n.logger.ErrorContext(ctx, "the journal cannot be written; enforced actions are denied until it can",
+			slog.Any("error", c.Err), slog.String("hint", mesh.HintOf(c.Err)))
+		return
+	}
+	n.logger.WarnContext(ctx, "the journal is written again; what went unrecorded is counted in its next record, a gap",
+		slog.Uint64("denied", c.Gap.Denied), slog.Uint64("allowed", c.Gap.Allowed))
 }
 
 func (n *Node) listen(ctx context.Context) (err error) {

@@ -45,7 +45,7 @@ func (p *Point) decide(set *Set, a *mesh.Action, caller Caller, out *mesh.Decisi
 	*out = mesh.Decision{
 		Allowed: r.Allowed, WouldAllow: r.WouldAllow, Evaluated: r.Evaluated, Mode: r.Mode,
 		Violations: notNil(r.Violations), Recommendations: notNil(r.Recommendations),
-		Obligations: notNil(r.Obligations), Bundles: notNil(r.Bundles), Errors: r.Errors,
+		Obligations: notNil(r.Obligations), Bundles: notNil(r.Bundles), Errors: noneIsNil(r.Errors),
 		EvaluationNanos: took.Nanoseconds(),
 		AuditLog:        p.entry(a, start.UTC()),
 	}
@@ -59,8 +59,8 @@ func (p *Point) decide(set *Set, a *mesh.Action, caller Caller, out *mesh.Decisi
 	d.rec = mesh.DecisionRecord{
 		Entry: out.AuditLog, RequestID: requestID(a, caller), AgentAsserted: out.AuditLog.AgentID != "",
 		Environment: text(a.Environment), WorkflowID: text(a.WorkflowID), Mode: out.Mode, Weakened: r.Weakened,
-		WouldAllow: out.WouldAllow, Evaluated: out.Evaluated, Violations: out.Violations, Obligations: out.Obligations,
-		Errors: out.Errors, Bundles: out.Bundles, EvaluationNanos: out.EvaluationNanos,
+		WouldAllow: out.WouldAllow, Evaluated: out.Evaluated, Violations: noneIsNil(out.Violations), Obligations: noneIsNil(out.Obligations),
+		Errors: out.Errors, Bundles: noneIsNil(out.Bundles), EvaluationNanos: out.EvaluationNanos,
 	}
 	return d
 }
@@ -216,6 +216,14 @@ func text(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// noneIsNil makes lists that are left away where they are empty.
+func noneIsNil[T any](s []T) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
 }
 
 // notNil makes lists that are never null on the wire.

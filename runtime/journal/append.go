@@ -330,6 +330,7 @@ func (j *Journal) makeRoom(n int64) error {
 // what the journal holds now.
 func (j *Journal) answer(group []*appending, err error, written int, gap mesh.Gap) {
 	j.mu.Lock()
+	before := j.fault
 	if err == nil {
 		next := j.last + 1
 		if !gap.From.IsZero() {
@@ -350,7 +351,11 @@ func (j *Journal) answer(group []*appending, err error, written int, gap mesh.Ga
 			j.lose(a, err)
 		}
 	}
+	changed := (before == nil) != (j.fault == nil)
 	j.mu.Unlock()
+	if changed {
+		j.opts.Notify(Change{Err: err, Gap: gap})
+	}
 	for _, a := range group {
 		a.done <- err
 	}

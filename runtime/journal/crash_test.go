@@ -262,7 +262,10 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			var writeErr, syncErr atomic.Pointer[error]
 			dir := t.TempDir()
-			opts := journal.WithLog(journal.Options{RetryInterval: time.Millisecond, SegmentBytes: 4 << 10}, func(dir string, log journal.Log) journal.Log {
+			changes := make(chan journal.Change, 10)
+			opts := journal.WithLog(journal.Options{
+				RetryInterval: time.Millisecond, SegmentBytes: 4 << 10, Notify: func(c journal.Change) { changes <- c },
+			}, func(dir string, log journal.Log) journal.Log {
 				return failingLog{log, dir, &writeErr, &syncErr}
 			})
 			j := open(t, dir, opts)
@@ -293,6 +296,9 @@ func TestFaults(t *testing.T) {
 			waitFor(t, "the gap to be told without another decision", func() bool { return j.Status().Unrecorded == 0 })
 			if s := j.Status(); !s.Writable {
 				t.Errorf("status afterwards: %+v", s)
+			}
+			if stopped, works := <-changes, <-changes; stopped.Err == nil || works.Err != nil || works.Gap.Denied != 3 || works.Gap.Allowed != 4 || len(changes) != 0 {
+				t.Errorf("was told %+v and %+v and %d more", stopped, works, len(changes))
 			}
 			if seq := appendText(t, j, "after"); seq != 12 {
 				t.Errorf("the sequence goes on at %d, want 12", seq)

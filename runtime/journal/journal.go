@@ -85,9 +85,19 @@ type Options struct {
 	MaxBytes      int64 // beyond it Append fails until records are acknowledged
 	RetainBytes   int64 // of acknowledged records
 	RetryInterval time.Duration
+	// Notify is told when writing stops and when it works again. It is called
+	// by the one goroutine that writes, so it must be fast and must not use
+	// the journal. May be nil.
+	Notify func(Change)
 
 	// openLog replaces the log on disk in tests that need it to fail.
 	openLog func(dir string, segmentBytes int) (segmentLog, error)
+}
+
+// Change says that writing stopped, or that it works again.
+type Change struct {
+	Err error    // why it stopped; nil if it works again
+	Gap mesh.Gap // what went unrecorded meanwhile and is on record now; zero if nothing did
 }
 
 func (o *Options) setDefaults() {
@@ -102,6 +112,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.RetryInterval <= 0 {
 		o.RetryInterval = DefaultRetryInterval
+	}
+	if o.Notify == nil {
+		o.Notify = func(Change) {}
 	}
 	if o.openLog == nil {
 		o.openLog = openWAL

@@ -2,6 +2,7 @@ package pdp
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -30,12 +31,14 @@ type Decider interface {
 	Decide(ctx context.Context, actions []*mesh.Action, caller enforce.Caller) ([]mesh.Decision, error)
 }
 
-// Options configure the API. Decider and Status are required.
+// Options configure the API. Decider, Status and Logger are required.
 type Options struct {
 	Decider Decider
 	// Status tells how the runtime is; it is called for each request of
 	// /readyz and /v1/status.
 	Status func() Status
+	// Logger takes the access log.
+	Logger *slog.Logger
 	// Metrics serves /metrics; nil leaves the path away.
 	Metrics http.Handler
 	// MaxInFlight is DefaultMaxInFlight if it is 0.
@@ -48,28 +51,30 @@ type server struct {
 	inFlight chan struct{}
 }
 
-// New returns the handler of the API. The caller puts [httpx.Wrap] around it,
-// which gives requests their id.
+// New returns the handler of the API, with the outer layer of our servers
+// around it: request ids, access log, recovery. Probes are not logged.
 func New(opts Options) http.Handler {
 	if opts.MaxInFlight <= 0 {
 		opts.MaxInFlight = DefaultMaxInFlight
 	}
 	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight)}
+	api := http.NewServeMux()
+	api.Handle("POST /v1/decisions", s.limited(s.decisions))
+	api.Handle("POST "+evaluationPath, s.limited(s.evaluation))
+	api.Handle("POST "+evaluationsPath, s.limited(s.evaluations))
+	api.Handle("GET "+configurationPath, httpx.HandlerFunc(s.configuration))
+	api.Handle("GET /v1/status", httpx.HandlerFunc(s.status))
 	mux := http.NewServeMux()
-	mux.Handle("POST /v1/decisions", s.limited(s.decisions))
-	mux.Handle("POST "+evaluationPath, s.limited(s.evaluation))
-	mux.Handle("POST "+evaluationsPath, s.limited(s.evaluations))
-	mux.Handle("GET "+configurationPath, httpx.HandlerFunc(s.configuration))
-	mux.Handle("GET /v1/status", httpx.HandlerFunc(s.status))
 	mux.Handle("GET /readyz", httpx.HandlerFunc(s.readyz))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	if opts.Metrics != nil {
 		mux.Handle("GET /metrics", opts.Metrics)
 	}
 	for _, path := range []string{"/v1/decisions", evaluationPath, evaluationsPath} {
-		mux.HandleFunc(path, methodNotAllowed)
+		api.Handle(path, httpx.MethodNotAllowed(http.MethodPost))
 	}
-	mux.HandleFunc("/", httpx.NotFound)
+	api.HandleFunc("/", httpx.NotFound)
+	mux.Handle("/", httpx.Wrap(api, opts.Logger))
 	return mux
 }
 
@@ -88,13 +93,6 @@ func (s *server) limited(next httpx.HandlerFunc) http.Handler {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		return next(w, r)
 	})
-}
-
-// methodNotAllowed answers what is no POST. RFC 9110 section 15.5.6 wants the
-// methods that are allowed.
-func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Allow", http.MethodPost)
-	httpx.WriteProblem(w, r, mesh.Errorf(mesh.CodeInvalid, "%s takes no %s", r.URL.Path, r.Method).WithHint("send a POST with a JSON body"))
 }
 
 // body reads a JSON body within the bounds of a batch.

@@ -17,7 +17,6 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
-	"github.com/ai-agent-mesh/mesh/internal/httpx"
 	"github.com/ai-agent-mesh/mesh/runtime/enforce"
 	"github.com/ai-agent-mesh/mesh/runtime/journal"
 	"github.com/ai-agent-mesh/mesh/runtime/pdp"
@@ -84,7 +83,7 @@ func server(t testing.TB, status func() pdp.Status) (*httptest.Server, *spy) {
 		status = func() pdp.Status { return pdp.Status{} }
 	}
 	s := &spy{point: point}
-	srv := httptest.NewServer(httpx.Wrap(pdp.New(pdp.Options{Decider: s, Status: status}), slog.New(slog.DiscardHandler)))
+	srv := httptest.NewServer(pdp.New(pdp.Options{Decider: s, Status: status, Logger: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(srv.Close)
 	return srv, s
 }
@@ -211,7 +210,7 @@ func TestOtherMethods(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if res.StatusCode != http.StatusBadRequest || res.Header.Get("Allow") != http.MethodPost {
+	if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != http.MethodPost {
 		t.Errorf("GET: %d, Allow %q", res.StatusCode, res.Header.Get("Allow"))
 	}
 }
@@ -407,7 +406,7 @@ func (b blocking) Decide(context.Context, []*mesh.Action, enforce.Caller) ([]mes
 func TestTooManyAtOnceAreTurnedAway(t *testing.T) {
 	t.Parallel()
 	b := blocking{make(chan struct{}), make(chan struct{})}
-	srv := httptest.NewServer(pdp.New(pdp.Options{Decider: b, Status: func() pdp.Status { return pdp.Status{} }, MaxInFlight: 1}))
+	srv := httptest.NewServer(pdp.New(pdp.Options{Decider: b, Status: func() pdp.Status { return pdp.Status{} }, Logger: slog.New(slog.DiscardHandler), MaxInFlight: 1}))
 	t.Cleanup(srv.Close)
 	const body = `{"action":{"type":"x"}}`
 	first := make(chan int)
