@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -134,15 +135,19 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Message == "" && t.Code == e.Code
 }
 
-// CodeOf returns the code of the first [Error] in err's chain, [CodeInternal]
-// if there is none, and "" for nil.
+// CodeOf returns the code of the first [Error] in err's chain. Without one it
+// is [CodeCanceled] where a context was canceled, because nothing failed then,
+// [CodeInternal] for every other error and "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
 	}
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		return e.Code
+	case errors.Is(err, context.Canceled):
+		return CodeCanceled
 	}
 	return CodeInternal
 }

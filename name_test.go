@@ -1,7 +1,9 @@
 package mesh_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -153,6 +155,9 @@ func TestErrorCodes(t *testing.T) {
 	}
 	if mesh.CodeOf(nil) != "" || mesh.CodeOf(cause) != mesh.CodeInternal {
 		t.Errorf("CodeOf(nil) = %q, CodeOf(a plain error) = %q", mesh.CodeOf(nil), mesh.CodeOf(cause))
+	}
+	if got := mesh.CodeOf(fmt.Errorf("waiting: %w", context.Canceled)); got != mesh.CodeCanceled {
+		t.Errorf("CodeOf(a canceled context) = %q", got)
 	}
 }
 
