@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"errors"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -40,9 +39,6 @@ func ExitCode(err error) int {
 	case mesh.CodeUnauthenticated, mesh.CodeForbidden:
 		return ExitNotAuthorized
 	case mesh.CodeCanceled:
-		return ExitInterrupted
-	}
-	if errors.Is(err, context.Canceled) {
 		return ExitInterrupted
 	}
 	return ExitError

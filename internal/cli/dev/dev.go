@@ -4,6 +4,7 @@ package dev
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ const (
 	readyTimeout = 60 * time.Second
 	// readyInterval is how often it is looked whether they are.
 	readyInterval = 50 * time.Millisecond
+	// maxStatusBytes bounds what is read of a runtime's status.
+	maxStatusBytes = 1 << 20
 )
 
 // Options are the arguments of the command.
@@ -120,7 +123,7 @@ func devRun(ctx context.Context, env *command.Env, opts *Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, n.stop()) }()
 	progress.Step("pulling and verifying the packs")
-	if err := n.await(ctx, func() bool { return answers(ctx, n.value.URL()+"/readyz") }, "the runtime"); err != nil {
+	if err := n.await(ctx, func() bool { return enforces(ctx, n.value.URL()) }, "the runtime"); err != nil {
 		return err
 	}
 	progress.Done()
@@ -200,9 +203,11 @@ func startRuntime(ctx context.Context, env *command.Env, opts *Options, h *hub.H
 	return start(ctx, n), c.Socket, nil
 }
 
-// answers reports whether a GET of url succeeds.
-func answers(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+// enforces reports whether every subscription of the runtime at url has a
+// bundle in force. It reads the runtime's status rather than /readyz, whose
+// refusals would stand as errors in the log of a start that went well.
+func enforces(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/status", http.NoBody)
 	if err != nil {
 		return false
 	}
@@ -210,6 +215,19 @@ func answers(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+	defer func() { _ = resp.Body.Close() }()
+	var status struct {
+		Subscriptions []struct {
+			Ready bool `json:"ready"`
+		} `json:"subscriptions"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatusBytes)).Decode(&status); err != nil || resp.StatusCode != http.StatusOK {
+		return false
+	}
+	for _, s := range status.Subscriptions {
+		if !s.Ready {
+			return false
+		}
+	}
+	return true
 }

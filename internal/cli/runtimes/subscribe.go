@@ -2,6 +2,7 @@ package runtimes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,12 +94,18 @@ func awaitInForce(ctx context.Context, client *hubapi.Client, opts *subscribeOpt
 	defer cancel()
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
+	var last hubapi.Runtime
 	for {
 		r, err := client.Runtime(ctx, opts.Runtime)
-		if err == nil && inForce(r, opts.Subscription) {
+		switch {
+		case err == nil && inForce(r, opts.Subscription):
 			return nil
-		}
-		if err != nil && ctx.Err() == nil {
+		case err == nil:
+			last = r
+			if refusal, found := refused(r, opts.Subscription); found {
+				return mesh.Errorf(refusal.Code, "%s refuses %s %s: %s", opts.Runtime, refusal.Bundle, refusal.Version, refusal.Reason)
+			}
+		case ctx.Err() == nil:
 			return err
 		}
 		select {
@@ -106,35 +113,48 @@ func awaitInForce(ctx context.Context, client *hubapi.Client, opts *subscribeOpt
 			continue
 		case <-ctx.Done():
 		}
-		if context.Cause(ctx) != context.DeadlineExceeded {
+		if !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			return ctx.Err()
 		}
-		return notInForce(r, opts)
+		return notInForce(last, opts)
 	}
+}
+
+// wanted returns what a subscription of a runtime means now.
+func wanted(r hubapi.Runtime, s mesh.Subscription) (mesh.Digest, bool) {
+	for _, want := range r.Subscriptions {
+		if want.Subscription.String() == s.String() && want.Digest != "" {
+			return want.Digest, true
+		}
+	}
+	return "", false
+}
+
+// refused returns why the runtime did not put what the subscription means now
+// into force.
+func refused(r hubapi.Runtime, s mesh.Subscription) (mesh.Refusal, bool) {
+	digest, known := wanted(r, s)
+	for _, refusal := range r.Refusals {
+		if known && refusal.Digest == digest {
+			return refusal, true
+		}
+	}
+	return mesh.Refusal{}, false
 }
 
 // inForce reports whether a runtime enforces what the subscription means now.
 func inForce(r hubapi.Runtime, s mesh.Subscription) bool {
-	for _, want := range r.Subscriptions {
-		if want.Subscription.String() != s.String() {
-			continue
-		}
-		for _, b := range r.InForce {
-			if want.Digest != "" && b.Digest == want.Digest {
-				return true
-			}
+	digest, known := wanted(r, s)
+	for _, b := range r.InForce {
+		if known && b.Digest == digest {
+			return true
 		}
 	}
 	return false
 }
 
-// notInForce says why the bundle is not in force, as far as the runtime said.
+// notInForce says what to look at when the time is over.
 func notInForce(r hubapi.Runtime, opts *subscribeOptions) error {
-	for _, refusal := range r.Refusals {
-		if refusal.Bundle == opts.Subscription.Bundle.String() {
-			return mesh.Errorf(refusal.Code, "%s refuses %s %s: %s", opts.Runtime, refusal.Bundle, refusal.Version, refusal.Reason)
-		}
-	}
 	err := mesh.Errorf(mesh.CodeUnavailable, "%s is not in force at %s after %v", opts.Subscription, opts.Runtime, opts.Wait)
 	if !r.Online {
 		return err.WithHint("the runtime is not online; it will follow when it is back")

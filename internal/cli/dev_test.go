@@ -1,0 +1,115 @@
+package cli_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli"
+	"github.com/ai-agent-mesh/mesh/internal/cli/dev"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+)
+
+// startDev runs `mesh dev`, under the GDPR pack alone, in this process until the test ends, when it must
+// stop without an error, and returns what it prints with --json.
+func startDev(t *testing.T) dev.Result {
+	t.Helper()
+	out, in := io.Pipe()
+	streams, _, _, _ := iostreams.Test()
+	streams.Out, streams.Err = in, t.Output()
+	args := []string{"dev", "--json", "--subscribe", "gdpr", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--runtime-listen", "127.0.0.1:0"}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	code := make(chan int, 1)
+	go func() {
+		code <- cli.Main(ctx, args, streams)
+		_ = in.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if got := <-code; got != 0 {
+			t.Errorf("mesh dev ended with exit code %d", got)
+		}
+	})
+	var result dev.Result
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("mesh dev printed %q: %v", line, err)
+	}
+	if err := json.Unmarshal([]byte(line), &result); err != nil {
+		t.Fatalf("mesh dev printed %q: %v", line, err)
+	}
+	return result
+}
+
+// TestDevScripts runs what needs a hub and a runtime, against `mesh dev`.
+func TestDevScripts(t *testing.T) {
+	t.Parallel()
+	runDevScripts(t, "testdata/dev")
+}
+
+// TestRefusedScript has a runtime of its own, which ends up denying everything.
+func TestRefusedScript(t *testing.T) {
+	t.Parallel()
+	runDevScripts(t, "testdata/refused")
+}
+
+func runDevScripts(t *testing.T, dir string) {
+	t.Helper()
+	running := startDev(t)
+	t.Run("scripts", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{
+			Dir:                 dir,
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("HOME", env.WorkDir)
+				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
+				env.Setenv("MESH_HUB", running.Hub)
+				env.Setenv("MESH_RUNTIME", running.Runtime)
+				env.Setenv("MESH_TOKEN_FILE", running.AdminTokenFile)
+				env.Setenv("SOCKET", running.Socket)
+				env.Setenv("COSIGN_PASSWORD", "")
+				return nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually},
+		})
+	})
+}
+
+// TestDevDemo shows an allowed and a blocked action, with the controls.
+func TestDevDemo(t *testing.T) {
+	t.Parallel()
+	out, in := io.Pipe()
+	streams, _, _, _ := iostreams.Test()
+	streams.Out, streams.Err = in, t.Output()
+	args := []string{"dev", "--demo", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--runtime-listen", "127.0.0.1:0"}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code := make(chan int, 1)
+	go func() {
+		code <- cli.Main(ctx, args, streams)
+		_ = in.Close()
+	}()
+	var shown strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		shown.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "Ctrl-C") {
+			cancel()
+		}
+	}
+	if got := <-code; got != 0 {
+		t.Errorf("mesh dev ended with exit code %d", got)
+	}
+	for _, want := range []string{"\nALLOWED\n", "\nDENIED\n", "mesh/gdpr data_collection.prohibited_purposes (high)", "controls: gdpr:Art.5, gdpr:Art.6", "hipaa:164.312(e)(1)", "mesh login --hub http://127.0.0.1:"} {
+		if !strings.Contains(shown.String(), want) {
+			t.Errorf("the demo lacks %q:\n%s", want, shown.String())
+		}
+	}
+}

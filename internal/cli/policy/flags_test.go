@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/cli/session"
+)
+
+// parsed runs one of the package's commands with args and returns the options
+// it parsed, or the error.
+func parsed[T any](t *testing.T, newCmd func(*command.Env, func(*T) error) *cobra.Command, args ...string) (*T, error) {
+	t.Helper()
+	streams, _, _, _ := iostreams.Test()
+	var got *T
+	cmd := newCmd(command.NewEnv(streams), func(opts *T) error {
+		got = opts
+		return nil
+	})
+	cmd.SetArgs(args)
+	cmd.SetOut(streams.Out)
+	cmd.SetErr(streams.Err)
+	return got, cmd.ExecuteContext(t.Context())
+}
+
+func want[T any](t *testing.T, got *T, err error, want T) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&want, got, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
+		t.Errorf("options differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	guard := mesh.BundleRef{Namespace: "acme", Name: "guard"}
+	digest := "sha256:" + "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+	i, err := parsed(t, newCmdInit, "some/My Dir")
+	want(t, i, err, initOptions{Dir: "some/My Dir", Namespace: "acme", Name: "my-dir"})
+	l, err := parsed(t, newCmdLint, "a", "b", "--json")
+	want(t, l, err, lintOptions{Paths: []string{"a", "b"}, JSON: true})
+	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")
+	want(t, te, err, testOptions{Paths: []string{"."}, MinCoverage: 80.5, Verbose: true})
+	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
+	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
+	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe")
+	want(t, pu, err, pushOptions{Path: ".", Sign: true, Key: "k", Flags: session.Flags{Hub: "http://h", TokenFile: "f", InsecureHTTPUnsafe: true}})
+	pl, err := parsed(t, newCmdPull, "acme/guard@"+digest, "-o", "x", "--layout", "--force", "--key", "a", "--key", "b")
+	want(t, pl, err, pullOptions{Release: release{guard, digest}, Output: "x", Layout: true, Force: true, trustFlags: trustFlags{Keys: []string{"a", "b"}}})
+	s, err := parsed(t, newCmdSign, "acme/guard:stable", "--key", "k")
+	want(t, s, err, signOptions{Release: release{guard, "stable"}, Key: "k"})
+	v, err := parsed(t, newCmdVerify, "dist:1.0.0", "--trust-policy", "t.yaml")
+	want(t, v, err, verifyOptions{Target: "dist:1.0.0", trustFlags: trustFlags{TrustPolicy: "t.yaml"}})
+}
+
+func TestFlagsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	refuses := func(name string, err error) {
+		t.Helper()
+		if command.ExitCode(err) != command.ExitUsage {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	_, err := parsed(t, newCmdPush, ".", "--key", "k")
+	refuses("a key without --sign", err)
+	_, err = parsed(t, newCmdPush, ".", "--ref", "guard")
+	refuses("a ref without namespace and version", err)
+	_, err = parsed(t, newCmdPull, "acme/guard:1.0.0")
+	refuses("a pull to nowhere", err)
+	_, err = parsed(t, newCmdPull, "acme/guard:1.0.0", "-o", "x", "--key", "k", "--trust-policy", "t")
+	refuses("keys and a trust policy", err)
+	_, err = parsed(t, newCmdVerify, "x", "--key", "k", "--trust-policy", "t")
+	refuses("keys and a trust policy", err)
+	_, err = parsed(t, newCmdSign, "acme/guard:1.0.0")
+	refuses("a signature without a key", err)
+	_, err = parsed(t, newCmdSign, "acme/guard:", "--key", "k")
+	refuses("an empty tag", err)
+}
+
+func TestReleaseVersion(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{"1.0.0": "1.0.0", "1.0.0-rc.1": "1.0.0-rc.1", "stable": "", "latest": "", "sha256:00": ""} {
+		if got := (release{Target: target}).version(); got != want {
+			t.Errorf("version of %q is %q, want %q", target, got, want)
+		}
+	}
+}
