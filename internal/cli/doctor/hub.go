@@ -33,18 +33,18 @@ type hubFound struct {
 func checkHub(ctx context.Context, e *examination) Check {
 	address := e.session.Hub.String()
 	sent := time.Now()
-	resp, body, err := e.get(ctx, address+hubapi.BasePath, "")
+	got, err := e.get(ctx, address+hubapi.BasePath, "")
 	if err != nil {
 		return failed("start it with `mesh dev` or `mesh hub serve`, or name another with --hub or MESH_HUB", "%s does not answer: %v", address, err)
 	}
-	e.hub.status = resp.StatusCode
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	e.hub.status = got.StatusCode
+	if date, err := http.ParseTime(got.Header.Get("Date")); err == nil {
 		// The header counts whole seconds: half of one is added.
 		middle := sent.Add(time.Since(sent) / 2)
 		e.hub.skew = middle.Sub(date.Add(time.Second / 2))
 	}
-	if err := json.Unmarshal(body, &e.hub.info); err != nil || resp.StatusCode != http.StatusOK || e.hub.info.Version == "" {
-		return failed("check the address: another program listens there", "%s answers, but not as a hub (%s)", address, resp.Status)
+	if err := json.Unmarshal(got.body, &e.hub.info); err != nil || got.StatusCode != http.StatusOK || e.hub.info.Version == "" {
+		return failed("check the address: another program listens there", "%s answers, but not as a hub (%s)", address, got.Status)
 	}
 	e.hub.answered = true
 	return ok("%s answers, version %s", address, e.hub.info.Version)
@@ -69,12 +69,12 @@ func checkToken(ctx context.Context, e *examination) Check {
 	case e.session.Token == "":
 		return warning(login, "there is no token for %s; what is public can be read, nothing else", e.session.Hub)
 	}
-	resp, body, err := e.get(ctx, e.session.Hub.String()+hubapi.BasePath, e.session.Token)
+	got, err := e.get(ctx, e.session.Hub.String()+hubapi.BasePath, e.session.Token)
 	if err != nil {
 		return failed("try again", "the hub stopped answering: %v", err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		err := hubapi.ErrorOf(resp, body)
+	if got.StatusCode != http.StatusOK {
+		err := hubapi.ErrorOf(got.Response, got.body)
 		if code := mesh.CodeOf(err); code == mesh.CodeUnauthenticated || code == mesh.CodeForbidden {
 			return failed(login, "the hub does not accept the token from %s", e.session.Source)
 		}
@@ -101,20 +101,26 @@ func checkClock(_ context.Context, e *examination) Check {
 	return ok("this clock agrees with the hub's")
 }
 
+// answer is a response whose body was read and closed.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
 // get does one request and reads its answer.
-func (e *examination) get(ctx context.Context, url, token string) (*http.Response, []byte, error) {
+func (e *examination) get(ctx context.Context, url, token string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := e.http.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	return resp, body, err
+	return answer{resp, body}, err
 }

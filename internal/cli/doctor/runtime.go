@@ -56,11 +56,11 @@ func checkRuntimePort(ctx context.Context, e *examination) Check {
 	if err != nil || u.Host == "" {
 		return failed("for example --runtime http://127.0.0.1:7070", "%q is not the address of a runtime", e.opts.Runtime)
 	}
-	resp, body, err := e.get(ctx, strings.TrimRight(e.opts.Runtime, "/")+"/v1/status", "")
+	got, err := e.get(ctx, strings.TrimRight(e.opts.Runtime, "/")+"/v1/status", "")
 	if err != nil {
 		return checkPort(u, "--listen of `mesh runtime serve`")
 	}
-	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &e.runtime.status) != nil || e.runtime.status.Name == "" {
+	if got.StatusCode != http.StatusOK || json.Unmarshal(got.body, &e.runtime.status) != nil || e.runtime.status.Name == "" {
 		return failed("give the runtime another port with --listen, and name it with --runtime", "another program has %s", u.Host)
 	}
 	e.runtime.answered = true

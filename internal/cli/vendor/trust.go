@@ -113,9 +113,9 @@ func trustRun(env *command.Env, opts *trustOptions) error {
 		result.Policies = append(result.Policies, trustedEntry{glob, fingerprint})
 		var authority trustAuthority
 		authority.Key.Data = pem
-		for i, rule := range doc.Policies {
-			if rule.Namespaces[0] == glob {
-				doc.Policies[i].Authorities = append(rule.Authorities, authority)
+		for i := range doc.Policies {
+			if rule := &doc.Policies[i]; rule.Namespaces[0] == glob {
+				rule.Authorities = append(rule.Authorities, authority)
 				return nil
 			}
 		}
