@@ -73,7 +73,7 @@ func (w *Worker) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait := idle
+		var wait time.Duration
 		switch {
 		case err != nil:
 			w.logger.ErrorContext(ctx, "reading the index worker's queue", slog.String("error", err.Error()))

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +23,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"not JSON":        {`{`, mesh.CodeInvalid},
 		"empty":           {``, mesh.CodeInvalid},
 		"a list":          {`[]`, mesh.CodeInvalid},
-		"unknown field":   {`{"runtimeId":"r","journalId":"j","firstSeq":1,"records":[1],"colour":1}`, mesh.CodeInvalid},
+		"unknown field":   {`{"runtimeId":"r","journalId":"j","firstSeq":1,"records":[1],"color":1}`, mesh.CodeInvalid},
 		"trailing":        {`{"runtimeId":"r","journalId":"j","firstSeq":1,"records":[1]} x`, mesh.CodeInvalid},
 		"no records":      {`{"runtimeId":"r","journalId":"j","firstSeq":1,"records":[]}`, mesh.CodeInvalid},
 		"no journal":      {`{"runtimeId":"r","firstSeq":1,"records":[1]}`, mesh.CodeInvalid},
@@ -147,7 +146,7 @@ func FuzzRecord(f *testing.F) {
 			t.Fatalf("record is %+v", r)
 		}
 		if r.Kind == catalog.KindMalformed && (r.Problem == "" || r.Touches != nil) {
-			t.Fatal(fmt.Sprintf("malformed is %+v", r))
+			t.Fatalf("malformed is %+v", r)
 		}
 		for _, touch := range r.Touches {
 			if touch.Control.Framework() == "" {

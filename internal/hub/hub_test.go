@@ -421,19 +421,19 @@ func TestAddresses(t *testing.T) {
 		status      int
 		contentType string
 	}{
-		"/healthz":                     {http.StatusOK, "text/plain"},
-		"/readyz":                      {http.StatusOK, "text/plain"},
-		"/metrics":                     {http.StatusOK, "text/plain"},
-		"/openapi.json":                {http.StatusOK, "application/vnd.oai.openapi+json"},
-		"/schemas/policy/v3.0.0.json":  {http.StatusOK, "application/schema+json"},
-		"/schemas/action/v3.0.0.json":  {http.StatusOK, "application/schema+json"},
-		"/":                            {http.StatusOK, "text/html"},
-		"/bundles/mesh/gdpr":           {http.StatusOK, "text/html"},
-		"/nothing":                     {http.StatusNotFound, "text/html"},
-		"/v2/":                         {http.StatusUnauthorized, "application/json"},
-		"/api/v1/frameworks?limit=2":   {http.StatusOK, "application/json"},
-		"/api/v1/nothing":              {http.StatusNotFound, "application/problem+json"},
-		"/api/v1/bundles?colour=green": {http.StatusBadRequest, "application/problem+json"},
+		"/healthz":                    {http.StatusOK, "text/plain"},
+		"/readyz":                     {http.StatusOK, "text/plain"},
+		"/metrics":                    {http.StatusOK, "text/plain"},
+		"/openapi.json":               {http.StatusOK, "application/vnd.oai.openapi+json"},
+		"/schemas/policy/v3.0.0.json": {http.StatusOK, "application/schema+json"},
+		"/schemas/action/v3.0.0.json": {http.StatusOK, "application/schema+json"},
+		"/":                           {http.StatusOK, "text/html"},
+		"/bundles/mesh/gdpr":          {http.StatusOK, "text/html"},
+		"/nothing":                    {http.StatusNotFound, "text/html"},
+		"/v2/":                        {http.StatusUnauthorized, "application/json"},
+		"/api/v1/frameworks?limit=2":  {http.StatusOK, "application/json"},
+		"/api/v1/nothing":             {http.StatusNotFound, "application/problem+json"},
+		"/api/v1/bundles?color=green": {http.StatusBadRequest, "application/problem+json"},
 	} {
 		resp, err := http.Get(r.URL() + path)
 		if err != nil {
