@@ -140,6 +140,12 @@ func (s *Subscriber) fetch(ctx context.Context, w wanted, item hubapi.ResolvedSu
 	return h, nil
 }
 
+// standingRefusal is a refusal that nothing has ended yet.
+type standingRefusal struct {
+	mesh.Refusal
+	since time.Time
+}
+
 // refuse notes that a bundle is not put into force, and records it unless the
 // same was said before.
 func (s *Subscriber) refuse(ctx context.Context, w wanted, item hubapi.ResolvedSubscription, err error, current *held) {
@@ -149,8 +155,10 @@ func (s *Subscriber) refuse(ctx context.Context, w wanted, item hubapi.ResolvedS
 	}
 	s.reason(w, s.staying(current, r.Reason))
 	s.mu.Lock()
-	known := s.refusals[w.String()] == r
-	s.refusals[w.String()] = r
+	known := s.refusals[w.String()].Refusal == r
+	if !known {
+		s.refusals[w.String()] = standingRefusal{Refusal: r, since: time.Now()}
+	}
 	s.mu.Unlock()
 	if known {
 		return
@@ -185,7 +193,7 @@ func (s *Subscriber) forget(desired []wanted) {
 	gone := func(name string) bool { return !names[name] }
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.refusals, func(name string, _ mesh.Refusal) bool { return gone(name) })
+	maps.DeleteFunc(s.refusals, func(name string, _ standingRefusal) bool { return gone(name) })
 	maps.DeleteFunc(s.reasons, func(name, _ string) bool { return gone(name) })
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
@@ -20,6 +21,12 @@ const (
 	pollWait = 20 * time.Second
 	// requestTimeout bounds every request to the hub.
 	requestTimeout = pollWait + 20*time.Second
+	// minRecheck is how long a bundle that lacks a signature waits to be looked
+	// at again. The pause grows to recheckPart of the time it has waited, up to
+	// pollWait: the signature that is missing is one the hub need not know of,
+	// so the hub has no news to tell.
+	minRecheck  = time.Second
+	recheckPart = 60
 	// minBackoff and maxBackoff bound the pause after the hub failed.
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 5 * time.Second
@@ -67,7 +74,7 @@ func (s *Subscriber) round(ctx context.Context, known string) (string, error) {
 	if err := s.report(ctx, current); err != nil {
 		return "", s.maybeForgotten(ctx, err)
 	}
-	wait := pollWait
+	wait := s.recheck()
 	if known == "" {
 		wait = 0
 	}
@@ -89,16 +96,40 @@ func (s *Subscriber) round(ctx context.Context, known string) (string, error) {
 	return s.lastSet.Revision, nil
 }
 
-// report tells the hub how the runtime is.
+// recheck is how long to wait for news before looking at the registry again.
+func (s *Subscriber) recheck() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := pollWait
+	for _, r := range s.refusals {
+		if r.Code == mesh.CodeSignatureRefused {
+			wait = min(wait, max(minRecheck, time.Since(r.since)/recheckPart))
+		}
+	}
+	return wait
+}
+
+// report tells the hub how the runtime is, if that changed or the hub has not
+// heard of it for a while.
 func (s *Subscriber) report(ctx context.Context, current *session) error {
 	j := s.journal.Status()
 	s.mu.Lock()
 	r := hubapi.RuntimeReport{
 		Version: s.cfg.Version, Mode: s.cfg.Mode, Subscriptions: append([]mesh.Subscription{}, s.cfg.Local...),
-		InForce: append([]mesh.BundleInForce{}, s.inForce...), Refusals: s.standing(), JournalID: j.ID, LastSeq: j.LastSeq,
+		InForce: append([]mesh.BundleInForce{}, s.inForce...), Refusals: s.standing(), JournalID: j.ID,
 	}
 	s.mu.Unlock()
-	return current.client.Report(ctx, current.id, r)
+	if time.Since(s.toldAt) < pollWait && reflect.DeepEqual(r, s.reported) {
+		return nil
+	}
+	told := r
+	told.LastSeq = j.LastSeq
+	if err := current.client.Report(ctx, current.id, told); err != nil {
+		s.toldAt = time.Time{}
+		return err
+	}
+	s.reported, s.toldAt = r, time.Now()
+	return nil
 }
 
 // standing returns the standing refusals in the order of the subscriptions;
@@ -107,7 +138,7 @@ func (s *Subscriber) standing() []mesh.Refusal {
 	out := []mesh.Refusal{}
 	for _, w := range s.wanted {
 		if r, ok := s.refusals[w.String()]; ok {
-			out = append(out, r)
+			out = append(out, r.Refusal)
 		}
 	}
 	return out
@@ -183,7 +214,7 @@ func (s *Subscriber) maybeForgotten(ctx context.Context, err error) error {
 	s.logger.WarnContext(ctx, "the hub does not know this runtime any more; enrolling again", slog.Any("error", err))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.session = nil
+	s.session, s.toldAt = nil, time.Time{}
 	return err
 }
 
@@ -209,7 +240,7 @@ func (s *Subscriber) explain(ctx context.Context, err error) {
 	desired := slices.Clone(s.wanted)
 	changed := false
 	for _, w := range desired {
-		if _, has := s.set[w.Bundle]; !has && s.refusals[w.String()] == (mesh.Refusal{}) {
+		if _, has := s.set[w.Bundle]; !has && s.refusals[w.String()] == (standingRefusal{}) {
 			s.reasons[w.String()] = err.Error()
 			changed = true
 		}

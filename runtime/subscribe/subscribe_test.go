@@ -392,6 +392,24 @@ func TestNothingOfAnUntrustedBundleIsFetched(t *testing.T) {
 	}
 }
 
+// TestASignatureTheHubMakesNothingOf has the hub call a release verified that
+// this runtime refuses, so that the missing signature is no news to the hub.
+func TestASignatureTheHubMakesNothingOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "acme/reading@^1")
+	d := w.shelf.build(t, "reading", "1.2.0", "x")
+	w.shelf.sign(t, newKey(t), d)
+	w.hub.Offer(w.offer("acme/reading@^1", d))
+	r := w.start(true)
+	waitFor(t, "the refusal", func() bool { return len(r.Status().Refusals) == 1 })
+	w.shelf.sign(t, w.key, d)
+	began := time.Now()
+	waitFor(t, "1.2.0", func() bool { return r.version() == "1.2.0" })
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func TestASignatureThatArrivesLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "acme/reading@^1")

@@ -86,12 +86,14 @@ type Subscriber struct {
 	set      map[mesh.BundleRef]*held
 	registry Registry
 	lastSet  hubapi.SubscriptionSet
+	reported hubapi.RuntimeReport // what the hub was told last
+	toldAt   time.Time
 
 	mu       sync.Mutex
 	wanted   []wanted
 	inForce  []mesh.BundleInForce
-	reasons  map[string]string       // by subscription: why it is not what it should be
-	refusals map[string]mesh.Refusal // standing ones, by subscription
+	reasons  map[string]string          // by subscription: why it is not what it should be
+	refusals map[string]standingRefusal // by subscription
 	session  *session
 	sessions chan struct{} // closed when session changes
 	hubSeen  time.Time
@@ -107,7 +109,7 @@ func New(cfg Config, point Point, j Journal, logger *slog.Logger) (*Subscriber, 
 	s := &Subscriber{
 		cfg: cfg, point: point, journal: j, logger: logger, store: store{dir: cfg.Dir},
 		client: &http.Client{Timeout: requestTimeout}, set: map[mesh.BundleRef]*held{},
-		reasons: map[string]string{}, refusals: map[string]mesh.Refusal{}, sessions: make(chan struct{}),
+		reasons: map[string]string{}, refusals: map[string]standingRefusal{}, sessions: make(chan struct{}),
 	}
 	if cfg.Registry == nil {
 		s.cfg.Registry = func(token string) (Registry, error) {
