@@ -139,27 +139,32 @@ func (h *Hub) warn(ctx context.Context) {
 		slog.String("listen", h.cfg.Listen), slog.String("hint", hint))
 }
 
-// maintain removes what uploads and deletions left behind, from time to time.
+// maintain removes what uploads and deletions left behind, at the start and
+// from time to time.
 func (h *Hub) maintain(ctx context.Context) {
 	ticker := time.NewTicker(maintenanceEvery)
 	defer ticker.Stop()
 	for {
+		h.clean(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		uploads, err := h.parts.blobs.ExpireUploads(ctx)
-		if err != nil {
-			h.logger.WarnContext(ctx, "removing abandoned uploads", slog.String("error", err.Error()))
-		}
-		removed, err := h.parts.registry.CollectGarbage(ctx, time.Now().Add(-garbageAge))
-		if err != nil {
-			h.logger.WarnContext(ctx, "collecting garbage", slog.String("error", err.Error()))
-		}
-		if uploads+removed > 0 {
-			h.logger.InfoContext(ctx, "removed what nothing needs", slog.Int("uploads", uploads), slog.Int("blobs", removed))
-		}
+	}
+}
+
+func (h *Hub) clean(ctx context.Context) {
+	uploads, err := h.parts.blobs.ExpireUploads(ctx)
+	if err != nil {
+		h.logger.WarnContext(ctx, "removing abandoned uploads", slog.String("error", err.Error()))
+	}
+	removed, err := h.parts.registry.CollectGarbage(ctx, time.Now().Add(-garbageAge))
+	if err != nil {
+		h.logger.WarnContext(ctx, "collecting garbage", slog.String("error", err.Error()))
+	}
+	if uploads+removed > 0 {
+		h.logger.InfoContext(ctx, "removed what nothing needs", slog.Int("uploads", uploads), slog.Int("blobs", removed))
 	}
 }
 
