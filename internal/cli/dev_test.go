@@ -8,10 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
 	"github.com/ai-agent-mesh/mesh/internal/cli"
+	"github.com/ai-agent-mesh/mesh/internal/cli/decide"
 	"github.com/ai-agent-mesh/mesh/internal/cli/dev"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
@@ -50,18 +54,61 @@ func startDev(t *testing.T) dev.Result {
 // TestDevScripts runs what needs a hub and a runtime, against `mesh dev`.
 func TestDevScripts(t *testing.T) {
 	t.Parallel()
-	runDevScripts(t, "testdata/dev")
+	running := startDev(t)
+	t.Run("tail", func(t *testing.T) { testTail(t, running) })
+	runDevScripts(t, "testdata/dev", running)
+}
+
+// testTail makes decisions until `mesh decisions tail` prints one of them.
+func testTail(t *testing.T, running dev.Result) {
+	out, in := io.Pipe()
+	streams, _, _, _ := iostreams.Test()
+	streams.Out, streams.Err = in, t.Output()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code := make(chan int, 1)
+	go func() {
+		code <- cli.Main(ctx, []string{"decisions", "tail", "--json", "--agent", "tailed", "--hub", running.Hub, "--token-file", running.AdminTokenFile}, streams)
+		_ = in.Close()
+	}()
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			action := `{"agent": {"id": "tailed"}, "action": {"type": "tool.call"}, "data": {"categories": []}}`
+			if _, err := decide.Ask(ctx, decide.Target{URL: running.Runtime}, []byte(action)); err != nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("mesh decisions tail printed %q: %v", line, err)
+	}
+	var d hubapi.Decision
+	if err := json.Unmarshal([]byte(line), &d); err != nil || d.AgentID != "tailed" || d.Outcome != mesh.OutcomeAllowed {
+		t.Errorf("mesh decisions tail printed %q: %v", line, err)
+	}
+	cancel()
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	if got := <-code; got != 0 {
+		t.Errorf("mesh decisions tail ended with exit code %d", got)
+	}
 }
 
 // TestRefusedScript has a runtime of its own, which ends up denying everything.
 func TestRefusedScript(t *testing.T) {
 	t.Parallel()
-	runDevScripts(t, "testdata/refused")
+	runDevScripts(t, "testdata/refused", startDev(t))
 }
 
-func runDevScripts(t *testing.T, dir string) {
+func runDevScripts(t *testing.T, dir string, running dev.Result) {
 	t.Helper()
-	running := startDev(t)
 	t.Run("scripts", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
 			Dir:                 dir,

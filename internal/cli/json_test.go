@@ -72,6 +72,25 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 	}
 }
 
+// TestEnvironmentIsDocumented holds the help topic to the variables there are.
+func TestEnvironmentIsDocumented(t *testing.T) {
+	t.Parallel()
+	streams, _, out, _ := iostreams.Test()
+	root := cli.NewCmdRoot(command.NewEnv(streams))
+	root.SetArgs([]string{"help", "environment"})
+	root.SetOut(out)
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for path, cmd := range commands(t) {
+		for _, name := range command.Variables(cmd) {
+			if !strings.Contains(out.String(), "    "+name) {
+				t.Errorf("`mesh environment` does not explain %s of %s", name, path)
+			}
+		}
+	}
+}
+
 // TestEveryCommandHasHelp asks for what people look at first.
 func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()

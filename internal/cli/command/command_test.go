@@ -88,6 +88,11 @@ func TestErrorsForPeople(t *testing.T) {
 	}{
 		{name: "findings, message, hint", err: refused, want: "p.yaml:3:7: wrong type [cel-type]\n    hint: use a number\nerror: p does not compile\nhint: correct it\n"},
 		{name: "findings that were shown", err: &command.Shown{Err: refused}, want: "error: p does not compile\nhint: correct it\n"},
+		{
+			name: "a message that repeats its findings",
+			err:  mesh.Errorf(mesh.CodeInvalid, "not valid:\np.yaml:3:7: wrong type").WithFindings([]mesh.Finding{finding}),
+			want: "p.yaml:3:7: wrong type [cel-type]\n    hint: use a number\nerror: not valid\n",
+		},
 		{name: "the result says it", err: &command.Quiet{Err: refused}, want: ""},
 		{name: "usage shows usage", args: []string{"a", "b"}, want: "error: prog thing do takes only a thing; \"b\" is too many\n\nUsage: prog thing do [flags]\nSee `prog thing do --help`.\n"},
 		{name: "interrupted", err: context.Canceled, want: "error: interrupted\n"},

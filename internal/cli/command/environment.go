@@ -84,3 +84,13 @@ func DataDir(env *Env) string {
 	}
 	return name
 }
+
+// Variables returns the environment variables that set flags of cmd.
+func Variables(cmd *cobra.Command) []string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		names = append(names, f.Annotations[envAnnotation]...)
+		names = append(names, f.Annotations[envListAnnotation]...)
+	})
+	return names
+}

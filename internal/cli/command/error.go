@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -123,6 +124,11 @@ func describe(err error) ErrorBody {
 	}
 	if coded := (*mesh.Error)(nil); errors.As(err, &coded) {
 		body.Findings = coded.Findings
+	}
+	if len(body.Findings) > 0 {
+		// Some messages repeat their findings on further lines, for logs.
+		first, _, _ := strings.Cut(body.Message, "\n")
+		body.Message = strings.TrimSuffix(first, ":")
 	}
 	if shown := (*Shown)(nil); errors.As(err, &shown) {
 		body.Findings = nil

@@ -66,9 +66,25 @@ the configuration file and what "mesh login" stored, which win over the default.
     MESH_TOKEN_FILE            file that holds the token (--token-file)
     MESH_INSECURE_HTTP_UNSAFE  1 allows http to a hub beyond this machine (--insecure-http-unsafe)
     MESH_RUNTIME               address of the runtime that decides (--runtime)
+    MESH_TRUST_POLICY          trust.yaml of a runtime, verify and doctor (--trust-policy)
+
     MESH_CONFIG                configuration file of the serve commands (--config)
     MESH_LOG_LEVEL             debug, info, warn or error (--log-level)
     MESH_LOG_FORMAT            text or json (--log-format)
+    MESH_HUB_LISTEN            settings of mesh hub serve: --listen and so on
+    MESH_HUB_DATA_DIR
+    MESH_HUB_DATABASE
+    MESH_HUB_BLOBS
+    MESH_HUB_TLS_CERT
+    MESH_HUB_TLS_KEY
+    MESH_HUB_PUBLIC_URL
+    MESH_RUNTIME_LISTEN        settings of mesh runtime serve: --listen and so on
+    MESH_RUNTIME_DATA_DIR
+    MESH_RUNTIME_SUBSCRIBE     more than one are separated by spaces
+    MESH_RUNTIME_MODE
+    MESH_RUNTIME_NAME
+    MESH_RUNTIME_SOCKET
+
     COSIGN_PASSWORD            password of a private key file (cosign's own variable)
     SOURCE_DATE_EPOCH          time of creation of a bundle whose bundle.yaml has none
     XDG_CONFIG_HOME            directory above mesh/login.json

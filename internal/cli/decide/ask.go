@@ -23,6 +23,8 @@ const (
 	maxAnswerBytes = 64 << 20
 	// timeout bounds one question.
 	timeout = 30 * time.Second
+	// readyInterval is how often a runtime is asked whether it is ready.
+	readyInterval = 100 * time.Millisecond
 )
 
 // Target is a runtime.
@@ -127,4 +129,51 @@ func (t Target) unreachable(ctx context.Context, err error) error {
 	}
 	return mesh.Errorf(mesh.CodeUnavailable, "the runtime at %s does not answer: %w", t, err).
 		WithHint("start one with `mesh dev` or `mesh runtime serve`, or name another with --runtime or --socket")
+}
+
+// awaitReady waits until the runtime is ready, as GET /readyz says it.
+func awaitReady(ctx context.Context, t Target, limit time.Duration) error {
+	client, base, err := t.client()
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(readyInterval)
+	defer tick.Stop()
+	why := "it does not answer"
+	for {
+		status, err := get(ctx, client, base+"/readyz")
+		switch {
+		case err == nil && status == http.StatusOK:
+			return nil
+		case err == nil:
+			why = "a subscription has no bundle in force"
+		}
+		select {
+		case <-tick.C:
+			continue
+		case <-ctx.Done():
+		}
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return ctx.Err()
+		}
+		return mesh.Errorf(mesh.CodeUnavailable, "the runtime at %s is not ready after %v: %s", t, limit, why).
+			WithHint("see what keeps it with `mesh doctor --runtime " + t.URL + "`")
+	}
+}
+
+// get returns the status of a GET request.
+func get(ctx context.Context, client *http.Client, url string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerBytes))
+	return resp.StatusCode, errors.Join(err, resp.Body.Close())
 }

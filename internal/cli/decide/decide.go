@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,7 @@ type Options struct {
 	Runtime   string
 	Socket    string
 	TokenFile string
+	Wait      time.Duration
 	JSON      bool
 }
 
@@ -54,6 +56,9 @@ as the runtime gave it; for several actions {"decisions": […]}.`,
 			if opts.Socket != "" && command.Typed(cmd, "runtime") {
 				return command.UsageErrorf("--runtime and --socket exclude each other")
 			}
+			if opts.Wait < 0 {
+				return command.UsageErrorf("--wait %v is negative", opts.Wait)
+			}
 			if runF != nil {
 				return runF(opts)
 			}
@@ -65,6 +70,7 @@ as the runtime gave it; for several actions {"decisions": […]}.`,
 	flags.StringVar(&opts.Runtime, "runtime", DefaultRuntime, "`address` of the runtime (env MESH_RUNTIME)")
 	flags.StringVar(&opts.Socket, "socket", "", "unix `socket` of the runtime, in place of its address")
 	flags.StringVar(&opts.TokenFile, "token-file", "", "`file` with the agent's token, for a runtime that asks for one")
+	flags.DurationVar(&opts.Wait, "wait", 0, "first wait this `long` for the runtime to have a bundle in force for each of its subscriptions")
 	command.BindEnv(flags, "runtime", "MESH_RUNTIME")
 	command.AddJSON(cmd, &opts.JSON, mesh.Decision{})
 	return cmd
@@ -78,6 +84,11 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	target := Target{URL: opts.Runtime, Socket: opts.Socket}
 	if opts.TokenFile != "" {
 		if target.Token, err = session.ReadTokenFile(opts.TokenFile); err != nil {
+			return err
+		}
+	}
+	if opts.Wait > 0 {
+		if err := awaitReady(ctx, target, opts.Wait); err != nil {
 			return err
 		}
 	}
