@@ -80,8 +80,8 @@ e2e: build tools ## the end-to-end tests alone: the built programs with real ora
 	$(REPORT) -- $(GO) test -json -vet=off -count=1 -timeout $(TIMEOUT) $(if $(E2E),-run '$(E2E)') ./e2e/...
 
 .PHONY: soak
-soak: build tools ## the long end-to-end tests: 20,000 decisions and ten kills
-	MESH_SOAK=1 $(REPORT) -- $(GO) test -json -vet=off -count=1 -timeout 60m -run 'Soak|Crash' ./e2e/...
+soak: build tools ## kill hub and runtime fifty times among 200,000 decisions
+	MESH_SOAK=1 $(REPORT) -- $(GO) test -json -vet=off -count=1 -timeout 60m -run TestCrash ./e2e/...
 
 .PHONY: lint
 lint: official bin/tools/golangci-lint ## what must stay at zero: golangci-lint with go vet and gofmt
