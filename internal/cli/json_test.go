@@ -17,7 +17,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/json-fields.txt")
+var update = flag.Bool("update", false, "rewrite testdata/json-fields.txt and docs/reference/cli.md")
 
 // commands returns every command that does something, by its path.
 func commands(t *testing.T) map[string]*cobra.Command {

@@ -52,8 +52,8 @@ every bundle. Only verified bundles are listed, and deprecated ones, unless
 	flags.StringVar(&opts.Framework, "framework", "", "only bundles for this `framework`, such as gdpr")
 	flags.StringVar(&opts.Control, "control", "", "only bundles that serve this `control`, such as gdpr:Art.17")
 	flags.StringVar(&opts.Vendor, "vendor", "", "only bundles of this `vendor`")
-	flags.StringVar(&opts.Status, "status", "", "verified, unsigned, refused, invalid, yanked, deprecated or any (default: verified and deprecated)")
-	flags.IntVarP(&opts.Limit, "limit", "n", hubapi.DefaultPageSize, "list at most this `many`")
+	flags.StringVar(&opts.Status, "status", "", "only this `status`: verified, unsigned, refused, invalid, yanked, deprecated or any (default: verified and deprecated)")
+	flags.IntVarP(&opts.Limit, "limit", "n", hubapi.DefaultPageSize, "list at most this `number`")
 	session.AddFlags(cmd, &opts.Flags)
 	command.AddJSON(cmd, &opts.JSON, hubapi.SearchResult{})
 	return cmd

@@ -70,7 +70,7 @@ as the runtime gave it; for several actions {"decisions": […]}.`,
 	flags.StringVar(&opts.Runtime, "runtime", DefaultRuntime, "`address` of the runtime (env MESH_RUNTIME)")
 	flags.StringVar(&opts.Socket, "socket", "", "unix `socket` of the runtime, in place of its address")
 	flags.StringVar(&opts.TokenFile, "token-file", "", "`file` with the agent's token, for a runtime that asks for one")
-	flags.DurationVar(&opts.Wait, "wait", 0, "first wait this `long` for the runtime to have a bundle in force for each of its subscriptions")
+	flags.DurationVar(&opts.Wait, "wait", 0, "first wait at most this `duration` for the runtime to have a bundle in force for each of its subscriptions")
 	command.BindEnv(flags, "runtime", "MESH_RUNTIME")
 	command.AddJSON(cmd, &opts.JSON, mesh.Decision{})
 	return cmd

@@ -47,7 +47,7 @@ func newCmdQuery(env *command.Env, runF func(*queryOptions) error) *cobra.Comman
 		},
 	}
 	addFilter(cmd, &opts.filter)
-	cmd.Flags().IntVarP(&opts.Limit, "limit", "n", hubapi.DefaultPageSize, "list at most this `many`")
+	cmd.Flags().IntVarP(&opts.Limit, "limit", "n", hubapi.DefaultPageSize, "list at most this `number`")
 	cmd.Flags().StringVar(&opts.Cursor, "cursor", "", "continue a list: the `next` of a former --json result")
 	session.AddFlags(cmd, &opts.Flags)
 	command.AddJSON(cmd, &opts.JSON, queryResult{})

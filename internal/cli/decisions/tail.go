@@ -55,7 +55,7 @@ line.`,
 		},
 	}
 	addFilter(cmd, &opts.filter)
-	cmd.Flags().IntVarP(&opts.Last, "last", "n", 0, "begin with this `many` of those that are there already")
+	cmd.Flags().IntVarP(&opts.Last, "last", "n", 0, "begin with the last `number` of those that are there already")
 	session.AddFlags(cmd, &opts.Flags)
 	command.AddJSON(cmd, &opts.JSON, hubapi.Decision{})
 	return cmd

@@ -51,7 +51,7 @@ namespace it is an official bundle, without a selector the latest release.`,
 			return subscribeRun(cmd.Context(), env, opts)
 		},
 	}
-	cmd.Flags().DurationVar(&opts.Wait, "wait", 0, "wait this `long` for the bundle to be in force, and fail if it is not")
+	cmd.Flags().DurationVar(&opts.Wait, "wait", 0, "wait at most this `duration` for the bundle to be in force, else fail")
 	session.AddFlags(cmd, &opts.Flags)
 	command.AddJSON(cmd, &opts.JSON, hubapi.SubscriptionSet{})
 	return cmd

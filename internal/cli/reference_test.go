@@ -1,0 +1,86 @@
+package cli_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli"
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+)
+
+// TestReference holds the reference page to the commands. Run with -update to
+// write it.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	streams, _, _, _ := iostreams.Test()
+	root := cli.NewCmdRoot(command.NewEnv(streams))
+	var b strings.Builder
+	b.WriteString("# Commands\n\nEvery command of `mesh`, as its `--help` explains it. `mesh-runtime` has `serve`, which is\n`mesh runtime serve`, and `version`.\n")
+	for _, group := range root.Groups() {
+		fmt.Fprintf(&b, "\n## %s\n", group.Title)
+		for _, cmd := range root.Commands() {
+			if cmd.GroupID == group.ID {
+				describe(&b, cmd)
+			}
+		}
+	}
+	for _, cmd := range root.Commands() {
+		if cmd.IsAdditionalHelpTopicCommand() {
+			fmt.Fprintf(&b, "\n## %s\n\n%s\n", cmd.Short, strings.TrimRight(cmd.Long, "\n"))
+		}
+	}
+	name := filepath.Join("..", "..", "docs", "reference", "cli.md")
+	if *update {
+		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s is not what the commands say; run go test ./internal/cli -update (-want +got):\n%s", name, diff)
+	}
+}
+
+// describe writes the section of a command, or those of a noun's verbs.
+func describe(b *strings.Builder, cmd *cobra.Command) {
+	if len(cmd.Commands()) > 0 {
+		for _, sub := range cmd.Commands() {
+			describe(b, sub)
+		}
+		return
+	}
+	long := cmd.Long
+	if long == "" {
+		long = cmd.Short + "."
+	}
+	long, fields, _ := strings.Cut(long, "\n\nJSON fields: ")
+	fmt.Fprintf(b, "\n### %s\n\n```\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.UseLine(), long)
+	if cmd.Example != "" {
+		fmt.Fprintf(b, "\n```console\n%s\n```\n", unindent(cmd.Example))
+	}
+	if flags := strings.TrimRight(cmd.NonInheritedFlags().FlagUsages(), "\n"); flags != "" {
+		fmt.Fprintf(b, "\nFlags:\n\n```\n%s\n```\n", flags)
+	}
+	if fields != "" {
+		fmt.Fprintf(b, "\nFields of `--json`: `%s`.\n", strings.ReplaceAll(fields, ", ", "`, `"))
+	}
+}
+
+// unindent writes the lines of an example as they are typed.
+func unindent(example string) string {
+	lines := strings.Split(example, "\n")
+	for i, line := range lines {
+		lines[i] = "$ " + strings.TrimSpace(line)
+	}
+	return strings.Join(lines, "\n")
+}
