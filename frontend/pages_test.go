@@ -165,7 +165,7 @@ func TestPagesAreAccessible(t *testing.T) {
 			}
 		}
 		for n := range p.root.Descendants() {
-			for _, reference := range []string{"for", "aria-labelledby"} {
+			for _, reference := range []string{"for", "aria-labeledby"} {
 				if id, ok := attr(n, reference); ok && !ids[id] {
 					t.Errorf("%s: %s points to %q, which is not there", target, reference, id)
 				}
@@ -176,12 +176,12 @@ func TestPagesAreAccessible(t *testing.T) {
 				continue
 			}
 			id, _ := attr(input, "id")
-			labelled := false
+			labeled := false
 			for _, l := range p.all("label") {
 				f, _ := attr(l, "for")
-				labelled = labelled || f == id
+				labeled = labeled || f == id
 			}
-			if !labelled {
+			if !labeled {
 				t.Errorf("%s: input %q has no label", target, id)
 			}
 		}

@@ -129,7 +129,7 @@ func TestProblems(t *testing.T) {
 		says                     string
 	}{
 		{name: "no route", method: "GET", path: "/nothing", want: mesh.CodeNotFound},
-		{name: "unknown parameter", method: "GET", path: "/bundles?colour=green", want: mesh.CodeInvalid, says: "query.colour"},
+		{name: "unknown parameter", method: "GET", path: "/bundles?color=green", want: mesh.CodeInvalid, says: "query.color"},
 		{name: "limit of 0", method: "GET", path: "/bundles?limit=0", want: mesh.CodeInvalid, says: "query.limit"},
 		{name: "limit of 1001", method: "GET", path: "/frameworks?limit=1001", want: mesh.CodeInvalid, says: "query.limit"},
 		{name: "limit that is no number", method: "GET", path: "/bundles?limit=many", want: mesh.CodeInvalid, says: "query.limit"},
@@ -143,7 +143,7 @@ func TestProblems(t *testing.T) {
 		{name: "an outcome there is not", method: "GET", path: "/decisions?outcome=maybe", want: mesh.CodeInvalid, says: "maybe"},
 		{name: "no body", method: "POST", path: "/runtimes", want: mesh.CodeInvalid},
 		{name: "not JSON", method: "POST", path: "/runtimes", body: "{", want: mesh.CodeInvalid},
-		{name: "an unknown field", method: "POST", path: "/runtimes", body: `{"name":"a","publicKey":"","colour":1}`, want: mesh.CodeInvalid, says: "colour"},
+		{name: "an unknown field", method: "POST", path: "/runtimes", body: `{"name":"a","publicKey":"","color":1}`, want: mesh.CodeInvalid, says: "color"},
 		{name: "a field of the wrong type", method: "POST", path: "/runtimes", body: `{"name":7}`, want: mesh.CodeInvalid, says: "name"},
 		{name: "no key", method: "POST", path: "/runtimes", body: `{"name":"a","publicKey":"AAAA"}`, want: mesh.CodeInvalid, says: "Ed25519"},
 		{name: "a private key", method: "POST", path: "/namespaces/acme/keys", body: `{"publicKey":"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}`, want: mesh.CodeInvalid, says: "private"},
