@@ -4,13 +4,12 @@ package dev
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,13 +24,13 @@ import (
 const (
 	// runtimeName is what the hub lists the runtime as.
 	runtimeName = "dev"
-	// readyTimeout bounds how long the parts may take to become ready; a first
+	// hubTimeout bounds how long the hub may take to become ready; a first
 	// start publishes and indexes the official bundles.
-	readyTimeout = 60 * time.Second
+	hubTimeout = 60 * time.Second
+	// runtimeTimeout is how long the runtime is waited for.
+	runtimeTimeout = 20 * time.Second
 	// readyInterval is how often it is looked whether they are.
 	readyInterval = 50 * time.Millisecond
-	// maxStatusBytes bounds what is read of a runtime's status.
-	maxStatusBytes = 1 << 20
 )
 
 // Options are the arguments of the command.
@@ -113,8 +112,10 @@ func devRun(ctx context.Context, env *command.Env, opts *Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, h.stop()) }()
 	progress.Step("publishing the official packs")
-	if err := h.await(ctx, func() bool { return h.value.Ready(ctx) }, "the hub"); err != nil {
+	if ready, err := h.await(ctx, hubTimeout, func() bool { return h.value.Ready(ctx) }); err != nil {
 		return err
+	} else if !ready {
+		return mesh.Errorf(mesh.CodeUnavailable, "the hub is not ready after %v", hubTimeout).WithHint("look at its log: --log-level info")
 	}
 	progress.Step("starting the runtime")
 	n, socket, err := startRuntime(ctx, env, opts, h.value, logger.With(slog.String("part", "runtime")))
@@ -123,10 +124,20 @@ func devRun(ctx context.Context, env *command.Env, opts *Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, n.stop()) }()
 	progress.Step("pulling and verifying the packs")
-	if err := n.await(ctx, func() bool { return enforces(ctx, n.value.URL()) }, "the runtime"); err != nil {
+	// A runtime that waits for a bundle, which may still have to be published,
+	// is no reason not to stay up.
+	var status []subscription
+	ready, err := n.await(ctx, runtimeTimeout, func() bool {
+		status = subscriptions(ctx, n.value.URL())
+		return status != nil && !slices.ContainsFunc(status, subscription.waits)
+	})
+	if err != nil {
 		return err
 	}
 	progress.Done()
+	if !ready {
+		warn(env.IO, status)
+	}
 	result := Result{
 		Hub: h.value.URL(), Runtime: n.value.URL(), Socket: socket, AdminTokenFile: h.value.AdminTokenFile(),
 		DataDir: opts.DataDir, Subscriptions: []string{},
@@ -145,10 +156,10 @@ func devRun(ctx context.Context, env *command.Env, opts *Options) (err error) {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-h.done:
-		return fmt.Errorf("the hub stopped: %w", err)
-	case err := <-n.done:
-		return fmt.Errorf("the runtime stopped: %w", err)
+	case <-h.done:
+		return h.failure()
+	case <-n.done:
+		return n.failure()
 	}
 }
 
@@ -172,7 +183,7 @@ func show(ctx context.Context, env *command.Env, opts *Options, r Result) error 
   mesh posture show
 
 Ctrl-C stops it.
-`, io.Paint(iostreams.Bold, "AI-Agent Mesh is up"), r.Hub, r.Runtime, r.Socket, join(r.Subscriptions), r.AdminTokenFile,
+`, io.Paint(iostreams.Bold, "AI-Agent Mesh is up"), r.Hub, r.Runtime, r.Socket, strings.Join(r.Subscriptions, ", "), r.AdminTokenFile,
 		io.Paint(iostreams.Bold, "Next"), r.Hub, r.AdminTokenFile)
 	return err
 }
@@ -184,7 +195,7 @@ func startHub(ctx context.Context, env *command.Env, opts *Options, logger *slog
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, h), nil
+	return start(ctx, "the hub", h), nil
 }
 
 func startRuntime(ctx context.Context, env *command.Env, opts *Options, h *hub.Hub, logger *slog.Logger) (_ *part[*node.Node], socket string, err error) {
@@ -200,34 +211,5 @@ func startRuntime(ctx context.Context, env *command.Env, opts *Options, h *hub.H
 	if err != nil {
 		return nil, "", err
 	}
-	return start(ctx, n), c.Socket, nil
-}
-
-// enforces reports whether every subscription of the runtime at url has a
-// bundle in force. It reads the runtime's status rather than /readyz, whose
-// refusals would stand as errors in the log of a start that went well.
-func enforces(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/status", http.NoBody)
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var status struct {
-		Subscriptions []struct {
-			Ready bool `json:"ready"`
-		} `json:"subscriptions"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatusBytes)).Decode(&status); err != nil || resp.StatusCode != http.StatusOK {
-		return false
-	}
-	for _, s := range status.Subscriptions {
-		if !s.Ready {
-			return false
-		}
-	}
-	return true
+	return start(ctx, "the runtime", n), c.Socket, nil
 }

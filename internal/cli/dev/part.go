@@ -3,7 +3,7 @@ package dev
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -17,51 +17,64 @@ type service interface {
 
 // part is a service that runs in the background.
 type part[S service] struct {
+	name   string // for people
 	value  S
 	cancel context.CancelFunc
-	done   chan error // receives what Run returned, once
+	done   chan struct{} // closed when Run returned
+	err    error         // what it returned; set before done is closed
 }
 
 // start runs s until its stop is called; the end of ctx alone does not stop
 // it, because the parts stop one after the other.
-func start[S service](ctx context.Context, s S) *part[S] {
+func start[S service](ctx context.Context, name string, s S) *part[S] {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &part[S]{value: s, cancel: cancel, done: make(chan error, 1)}
-	go func() { p.done <- s.Run(ctx) }()
+	p := &part[S]{name: name, value: s, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.err = s.Run(ctx)
+	}()
 	return p
 }
 
-// stop ends the service and waits for it.
+// stop ends the service and releases what it holds. What a service that ended
+// by itself returned is left to failure.
 func (p *part[S]) stop() error {
+	defer p.cancel()
+	select {
+	case <-p.done:
+		return p.value.Close()
+	default:
+	}
 	p.cancel()
-	err := <-p.done
-	p.done <- nil // stop may be called again
-	return errors.Join(err, p.value.Close())
+	<-p.done
+	return errors.Join(p.err, p.value.Close())
 }
 
-// await waits until ready reports true.
-func (p *part[S]) await(ctx context.Context, ready func() bool, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
+// failure is the error of a service that ended by itself; done must be closed.
+func (p *part[S]) failure() error {
+	if p.err == nil {
+		return mesh.Errorf(mesh.CodeUnavailable, "%s stopped by itself", p.name)
+	}
+	return fmt.Errorf("%s stopped: %w", p.name, p.err)
+}
+
+// await waits until ready reports true, and returns false if the time was over
+// first.
+func (p *part[S]) await(ctx context.Context, limit time.Duration, ready func() bool) (bool, error) {
+	over := time.NewTimer(limit)
+	defer over.Stop()
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
 	for !ready() {
 		select {
-		case err := <-p.done:
-			p.done <- nil
-			if err == nil {
-				err = errors.New(name + " stopped")
-			}
-			return err
+		case <-p.done:
+			return false, p.failure()
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return mesh.Errorf(mesh.CodeUnavailable, "%s is not ready after %v", name, readyTimeout).WithHint("look at its log: --log-level info")
-			}
-			return ctx.Err()
+			return false, ctx.Err()
+		case <-over.C:
+			return false, nil
 		case <-tick.C:
 		}
 	}
-	return nil
+	return true, nil
 }
-
-func join(list []string) string { return strings.Join(list, ", ") }
