@@ -174,7 +174,7 @@ func (e *Evidence) follow(ctx context.Context, tenant mesh.TenantID, f DecisionF
 		case <-stop:
 			return e.followed(tenant, nil, after)
 		case <-ctx.Done():
-			return none, context.Cause(ctx)
+			return none, errGone(ctx)
 		}
 	}
 }

@@ -66,8 +66,8 @@ type RuntimeStore interface {
 	// PutHubSubscription adds a subscription, in place of one to the same
 	// bundle. More than max are [mesh.CodeTooLarge].
 	PutHubSubscription(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID, s mesh.Subscription, max int, now time.Time) error
-	// Journals lists the journals of a runtime, the latest first. LastSeq is
-	// not set.
+	// Journals lists the journals of a runtime, the latest first, with their
+	// gaps. LastSeq is not set.
 	Journals(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID) ([]hubapi.JournalStatus, error)
 }
 
@@ -200,7 +200,7 @@ func reported(journals []hubapi.JournalStatus, r hubapi.RuntimeReport) []hubapi.
 		}
 	}
 	if !found && r.JournalID != "" {
-		journals = append([]hubapi.JournalStatus{{JournalID: r.JournalID, LastSeq: r.LastSeq}}, journals...)
+		journals = append([]hubapi.JournalStatus{{JournalID: r.JournalID, LastSeq: r.LastSeq, Gaps: []mesh.Gap{}}}, journals...)
 	}
 	return list(journals)
 }

@@ -47,6 +47,9 @@ type ReleaseReader interface {
 	// ReleasesByDigest returns the versions of ref with a content, in the order
 	// of their versions; none is no error.
 	ReleasesByDigest(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, digest mesh.Digest) ([]Release, error)
+	// TrustState returns what the status of a version was concluded from; see
+	// [Release]. [mesh.CodeNotFound] if there is no such version.
+	TrustState(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, version string) (string, error)
 	// Versions lists the versions of ref, newest first, that are older than
 	// before; "" begins with the newest. A bundle that does not exist has none.
 	Versions(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, before string, limit int) ([]hubapi.Version, error)

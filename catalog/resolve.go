@@ -59,6 +59,19 @@ func (r *Resolver) Resolve(ctx context.Context, tenant mesh.TenantID, s mesh.Sub
 	return out, nil
 }
 
+// trustState identifies what the status of the release that was resolved to
+// rests on; empty if there is none.
+func (r *Resolver) trustState(ctx context.Context, tenant mesh.TenantID, s hubapi.ResolvedSubscription) (string, error) {
+	if s.Digest == "" {
+		return "", nil
+	}
+	state, err := r.releases.TrustState(ctx, tenant, s.Subscription.Bundle, s.Version)
+	if mesh.CodeOf(err) == mesh.CodeNotFound {
+		return "", nil // removed meanwhile; the next look sees it
+	}
+	return state, err
+}
+
 // byRange takes the highest version in the range that may be followed. A
 // yanked version is skipped, as the artifact's contract wants it.
 func (r *Resolver) byRange(ctx context.Context, tenant mesh.TenantID, rng bundle.Range, out *hubapi.ResolvedSubscription) error {

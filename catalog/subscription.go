@@ -56,7 +56,7 @@ func (f *Fleet) WaitSubscriptions(ctx context.Context, tenant mesh.TenantID, idO
 		case <-wait.Stop:
 			return set, nil
 		case <-ctx.Done():
-			return set, context.Cause(ctx)
+			return set, errGone(ctx)
 		}
 	}
 }
@@ -70,6 +70,9 @@ func (f *Fleet) set(ctx context.Context, tenant mesh.TenantID, rec RuntimeRecord
 	}
 	set := hubapi.SubscriptionSet{Items: []hubapi.ResolvedSubscription{}}
 	taken := map[mesh.BundleRef]bool{}
+	// The revision covers the signatures too: a runtime that refused a content
+	// under its own trust policy has to look again when one is added.
+	var states []string
 	for i, s := range append(append([]mesh.Subscription{}, rec.Report.Subscriptions...), added...) {
 		source := hubapi.SourceLocal
 		if i >= len(rec.Report.Subscriptions) {
@@ -84,9 +87,17 @@ func (f *Fleet) set(ctx context.Context, tenant mesh.TenantID, rec RuntimeRecord
 			return hubapi.SubscriptionSet{}, err
 		}
 		resolved.Source = source
+		state, err := f.resolver.trustState(ctx, tenant, resolved)
+		if err != nil {
+			return hubapi.SubscriptionSet{}, err
+		}
+		states = append(states, state)
 		set.Items = append(set.Items, resolved)
 	}
-	data, err := json.Marshal(set.Items)
+	data, err := json.Marshal(struct {
+		Items  []hubapi.ResolvedSubscription
+		States []string
+	}{set.Items, states})
 	if err != nil {
 		return hubapi.SubscriptionSet{}, fmt.Errorf("encoding a set: %w", err)
 	}
@@ -138,4 +149,9 @@ func (f *Fleet) Subscribe(ctx context.Context, tenant mesh.TenantID, idOrName st
 	}
 	f.notify.Notify(TopicRuntime(tenant, rec.ID))
 	return f.set(ctx, tenant, rec)
+}
+
+// errGone is the error of a wait that ended because the caller went away.
+func errGone(ctx context.Context) error {
+	return mesh.Errorf(mesh.CodeCanceled, "the caller stopped waiting: %w", context.Cause(ctx))
 }

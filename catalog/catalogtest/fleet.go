@@ -148,6 +148,9 @@ func testEvidence(t *testing.T, s Store) {
 	expect("the first batch", batch(1, r(1), r(2)), 2)
 	expect("the same again", batch(1, r(1), r(2)), 2)
 	expect("a part of it", batch(2, r(2)), 2)
+	gap := mesh.Gap{From: noon, To: noon.Add(time.Minute), Denied: 3, Reason: "disk full"}
+	body, err := json.Marshal(mesh.Event{Kind: mesh.EventGap, Time: noon, Gap: &gap})
+	must(t, err)
 	bad := catalog.EvidenceRecord{Body: []byte("{{"), Kind: catalog.KindMalformed, Problem: "not JSON"}
 	expect("an overlap", batch(2, r(2), r(3), bad), 4)
 	_, err = s.AppendEvidence(ctx, tenant, batch(6, r(6)))
@@ -161,11 +164,12 @@ func testEvidence(t *testing.T, s Store) {
 	elsewhere.JournalID = "j2"
 	elsewhere.ReceivedAt = noon.Add(time.Minute)
 	expect("another journal", elsewhere, 1)
+	expect("a gap the runtime reports", batch(5, catalog.EvidenceRecord{Body: body, Kind: mesh.EventGap}), 5)
 
 	journals, err := s.Journals(ctx, tenant, "rt_1")
 	must(t, err)
-	want := []hubapi.JournalStatus{{JournalID: "j2", AckedThrough: 1}, {JournalID: "j1", AckedThrough: 4, Malformed: 1}}
-	if diff := cmp.Diff(want, journals); diff != "" {
+	want := []hubapi.JournalStatus{{JournalID: "j2", AckedThrough: 1}, {JournalID: "j1", AckedThrough: 5, Malformed: 1, Gaps: []mesh.Gap{gap}}}
+	if diff := cmp.Diff(want, journals, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("journals (-want +got):\n%s", diff)
 	}
 	all, err := s.DecisionsAfter(ctx, tenant, catalog.DecisionFilter{}, 0, 100)

@@ -30,6 +30,11 @@ func testReleases(t *testing.T, s Store) {
 	_, err = s.Release(ctx, other, ref("a"), "1.0.0")
 	wantCode(t, "another tenant's release", err, mesh.CodeNotFound)
 
+	if state, err := s.TrustState(ctx, tenant, ref("a"), "1.0.0"); err != nil || state != want.TrustState {
+		t.Errorf("trust state is %q, %v", state, err)
+	}
+	_, err = s.TrustState(ctx, tenant, ref("a"), "2.0.0")
+	wantCode(t, "the trust state of nothing", err, mesh.CodeNotFound)
 	want = release("a", "1.0.0", func(r *catalog.Release) {
 		r.Status, r.Reason, r.TrustState = hubapi.StatusRefused, "no key", "state 2"
 		r.Controls, r.SignedBy = nil, nil

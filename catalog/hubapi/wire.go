@@ -18,6 +18,8 @@ const (
 	// MaxBatchRecords and MaxBatchBytes bound one telemetry batch.
 	MaxBatchRecords = 4096
 	MaxBatchBytes   = 8 << 20
+	// MaxGaps bounds the gaps that are listed of a journal.
+	MaxGaps = 20
 	// MaxWait bounds how long a request may wait for a change.
 	MaxWait = 60 * time.Second
 )
@@ -244,6 +246,9 @@ type JournalStatus struct {
 	// Malformed counts the records that were stored although the hub could not
 	// read them.
 	Malformed uint64 `json:"malformed,omitzero"`
+	// Gaps are the latest times at which the runtime decided without being
+	// able to record, newest first, at most MaxGaps.
+	Gaps []mesh.Gap `json:"gaps"`
 }
 
 // The sources of a subscription.

@@ -69,19 +69,23 @@ func NewWorker(x *Indexer, o Outbox, r catalog.RecheckStore, n *catalog.Notifier
 func (w *Worker) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		rechecks := w.notify.Watch(catalog.TopicRechecks)
-		busy, err := w.round(ctx)
+		// Asked before the queue is read: an event that becomes due in between
+		// is then in one of the two answers.
+		next, err := w.outbox.Next(ctx)
+		busy := false
+		if err == nil {
+			busy, err = w.round(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}
-		var wait time.Duration
-		switch {
-		case err != nil:
+		if busy && err == nil {
+			continue
+		}
+		wait := w.until(next)
+		if err != nil {
 			w.logger.ErrorContext(ctx, "reading the index worker's queue", slog.String("error", err.Error()))
 			wait = minBackoff
-		case busy:
-			continue
-		default:
-			wait = w.untilNext(ctx)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -94,13 +98,13 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-// untilNext returns how long nothing is due.
-func (w *Worker) untilNext(ctx context.Context) time.Duration {
-	next, err := w.outbox.Next(ctx)
-	if err != nil || next.IsZero() {
+// until returns how long to sleep when something is due at next, the zero time
+// for never.
+func (w *Worker) until(next time.Time) time.Duration {
+	if next.IsZero() {
 		return idle
 	}
-	return min(idle, max(minBackoff/10, next.Sub(w.now())))
+	return min(idle, max(time.Millisecond, next.Sub(w.now())))
 }
 
 // round works through what is pending and reports whether there was anything.

@@ -105,6 +105,17 @@ func (s *Store) Newest(ctx context.Context, tenant mesh.TenantID, ref mesh.Bundl
 	return r, err
 }
 
+const selectTrustState = `SELECT trust_state FROM release
+	WHERE tenant = ?1 AND namespace = ? AND name = ? AND version = ?`
+
+// TrustState implements [catalog.ReleaseReader].
+func (s *Store) TrustState(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, version string) (state string, err error) {
+	err = s.db.Tenant(tenant).Read(ctx, func(tx *sqlite.Tx) error {
+		return tx.QueryRow(selectTrustState, ref.Namespace, ref.Name, version).Scan(&state)
+	})
+	return state, err
+}
+
 // ReleasesByDigest implements [catalog.ReleaseReader].
 func (s *Store) ReleasesByDigest(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, digest mesh.Digest) ([]catalog.Release, error) {
 	var out []catalog.Release

@@ -34,6 +34,9 @@ const (
 
 	selectJournals = `SELECT journal, acked_through, malformed FROM journal
 		WHERE tenant = ?1 AND runtime = ? ORDER BY updated_at DESC, journal`
+
+	selectGaps = `SELECT record FROM event INDEXED BY event_gap
+		WHERE tenant = ?1 AND runtime = ? AND journal = ? AND kind = 'gap' ORDER BY seq DESC LIMIT ?`
 )
 
 func scanRuntime(scan func(...any) error) (r catalog.RuntimeRecord, err error) {
@@ -175,7 +178,7 @@ func (s *Store) PutHubSubscription(ctx context.Context, tenant mesh.TenantID, id
 func (s *Store) Journals(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID) ([]hubapi.JournalStatus, error) {
 	var out []hubapi.JournalStatus
 	err := s.db.Tenant(tenant).Read(ctx, func(tx *sqlite.Tx) error {
-		return tx.Each(func(scan func(...any) error) error {
+		err := tx.Each(func(scan func(...any) error) error {
 			var j hubapi.JournalStatus
 			if err := scan(&j.JournalID, &j.AckedThrough, &j.Malformed); err != nil {
 				return err
@@ -183,6 +186,34 @@ func (s *Store) Journals(ctx context.Context, tenant mesh.TenantID, id mesh.Runt
 			out = append(out, j)
 			return nil
 		}, selectJournals, id)
+		if err != nil {
+			return err
+		}
+		for i := range out {
+			if out[i].Gaps, err = gaps(tx, id, out[i].JournalID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+	return out, err
+}
+
+func gaps(tx *sqlite.Tx, id mesh.RuntimeID, journal mesh.JournalID) ([]mesh.Gap, error) {
+	out := []mesh.Gap{}
+	err := tx.Each(func(scan func(...any) error) error {
+		var record string
+		if err := scan(&record); err != nil {
+			return err
+		}
+		var event mesh.Event
+		if err := decode(record, &event); err != nil {
+			return err
+		}
+		if event.Gap != nil {
+			out = append(out, *event.Gap)
+		}
+		return nil
+	}, selectGaps, id, journal, hubapi.MaxGaps)
 	return out, err
 }

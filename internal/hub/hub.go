@@ -258,5 +258,14 @@ func (h *Hub) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return httpx.Wrap(h.parts.metrics.measure(mux), h.logger), nil
+	logged := httpx.Wrap(h.parts.metrics.measure(mux), h.logger)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Probes come every few seconds, and before the hub is ready they are
+		// refused: neither belongs into the log.
+		if r.URL.Path == pathHealth || r.URL.Path == pathReady {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		logged.ServeHTTP(w, r)
+	}), nil
 }

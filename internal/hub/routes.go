@@ -17,6 +17,12 @@ import (
 	"github.com/ai-agent-mesh/mesh/registry/ocihttp"
 )
 
+// The addresses of probes.
+const (
+	pathHealth = "/healthz"
+	pathReady  = "/readyz"
+)
+
 // schemaMediaType is that of a JSON Schema document.
 const schemaMediaType = "application/schema+json"
 
@@ -38,8 +44,8 @@ func (h *Hub) routes() (http.Handler, error) {
 	mux.Handle("GET /openapi.json", document("application/vnd.oai.openapi+json;version=3.1", rest.Document()))
 	mux.Handle("GET /schemas/policy/v3.0.0.json", document(schemaMediaType, policy.Schema()))
 	mux.Handle("GET /schemas/action/v3.0.0.json", document(schemaMediaType, policy.ActionSchema()))
-	mux.HandleFunc("GET /healthz", h.healthz)
-	mux.Handle("GET /readyz", httpx.HandlerFunc(h.readyz))
+	mux.HandleFunc("GET "+pathHealth, h.healthz)
+	mux.Handle("GET "+pathReady, httpx.HandlerFunc(h.readyz))
 	mux.Handle("GET /metrics", h.metricsHandler())
 	mux.Handle("/", pages)
 	oci := h.registryHandler()

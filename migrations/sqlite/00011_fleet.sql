@@ -74,6 +74,7 @@ CREATE INDEX event_decision ON event (tenant, id) WHERE kind IN ('decision', 'ev
 CREATE INDEX event_decision_by_request ON event (tenant, request_id, id) WHERE kind IN ('decision', 'evaluation') AND request_id <> '';
 CREATE INDEX event_decision_by_runtime ON event (tenant, runtime, id) WHERE kind IN ('decision', 'evaluation');
 CREATE INDEX event_decision_by_agent ON event (tenant, agent, id) WHERE kind IN ('decision', 'evaluation') AND agent <> '';
+CREATE INDEX event_gap ON event (tenant, runtime, journal, seq) WHERE kind = 'gap';
 
 -- Posture is counted as evidence arrives: asking for it must not read the
 -- evidence. Days are counted since 1970 in UTC.
