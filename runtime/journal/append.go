@@ -20,8 +20,6 @@ const (
 	maxGroupBytes = 4 << 20
 	// maxPendingBytes bounds what waits in memory for the disk.
 	maxPendingBytes = 64 << 20
-	// maxReason bounds the text of a gap.
-	maxReason = 512
 )
 
 // appending is one call of Append on its way through the committer.
@@ -76,6 +74,7 @@ func (j *Journal) enqueue(a *appending) error {
 	case j.pendingBytes+a.bytes > maxPendingBytes && len(j.pending) > 0:
 		err := mesh.Errorf(mesh.CodeUnavailable, "the journal is overloaded: %d bytes wait for the disk", j.pendingBytes)
 		j.lose(a, err)
+		j.signal()
 		return err
 	}
 	j.pending = append(j.pending, a)
@@ -92,52 +91,42 @@ func (j *Journal) signal() {
 	}
 }
 
-// lose counts what a failed append loses; the caller holds mu.
-func (j *Journal) lose(a *appending, cause error) {
-	now := time.Now().UTC()
-	for _, r := range a.records {
-		switch r.Loss {
-		case LossNone:
-			continue
-		case LossDenied:
-			j.gap.Denied++
-		case LossAllowed:
-			j.gap.Allowed++
-		}
-		if j.gap.From.IsZero() {
-			j.gap.From = now
-			j.gap.Reason = cause.Error()[:min(len(cause.Error()), maxReason)]
-		}
-		j.gap.To = now
-	}
-}
-
 // commitLoop is the committer: the only writer of the log.
 func (j *Journal) commitLoop() {
 	defer close(j.done)
 	defer j.release()
 	var retryAt time.Time
-	retry := time.NewTicker(j.opts.RetryInterval)
-	defer retry.Stop()
+	var retry <-chan time.Time // for a gap that nobody's decision would bring to disk
 	for {
 		select {
 		case <-j.wake:
-		case <-retry.C: // for a gap that nobody's decision would bring to disk
+		case <-retry:
 		}
-		for {
-			group, closing, work := j.take()
-			if !work {
-				if closing {
-					return
-				}
-				break
+		closing, err := j.commitPending(&retryAt)
+		if closing {
+			return
+		}
+		retry = nil
+		if err != nil {
+			j.noteGap()
+			retry = time.After(j.opts.RetryInterval)
+		}
+	}
+}
+
+// commitPending commits until nothing waits any more. The error says that
+// losses still wait to be told; closing, that this was the last time.
+func (j *Journal) commitPending(retryAt *time.Time) (closing bool, err error) {
+	for {
+		group, closing, work := j.take()
+		if !work {
+			return closing, nil
+		}
+		if err := j.commitGroup(group, retryAt); err != nil && len(group) == 0 {
+			if closing {
+				j.noteGap()
 			}
-			if err := j.commitGroup(group, &retryAt); err != nil && len(group) == 0 {
-				if closing {
-					return // the gap could not be written; nothing is left to try
-				}
-				break
-			}
+			return closing, err
 		}
 	}
 }
@@ -359,18 +348,6 @@ func (j *Journal) answer(group []*appending, err error, written int, gap mesh.Ga
 	for _, a := range group {
 		a.done <- err
 	}
-}
-
-// settle removes from the losses those that a record tells of now; the caller
-// holds mu. What was lost meanwhile goes into the next gap.
-func (j *Journal) settle(told mesh.Gap) {
-	j.gap.Denied -= told.Denied
-	j.gap.Allowed -= told.Allowed
-	if j.gap.Denied+j.gap.Allowed == 0 {
-		j.gap = mesh.Gap{}
-		return
-	}
-	j.gap.From = told.To
 }
 
 // recover brings the log back to the last record that was acknowledged and

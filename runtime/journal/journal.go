@@ -146,6 +146,7 @@ type Journal struct {
 	lock             *os.File
 	cursors          *cursors
 	cut              int64
+	gapNote          *os.File // nil if it could not be made
 
 	// readMu guards log against its own readers, which share a cache without
 	// a lock, and against the committer that replaces it.
@@ -185,7 +186,7 @@ func Open(dir string, opts Options) (_ *Journal, err error) {
 	}
 	defer func() {
 		if err != nil {
-			_ = j.lock.Close()
+			_ = unlock(j.lock)
 		}
 	}()
 	if j.cursors, err = loadCursors(dir); err != nil {
@@ -200,6 +201,13 @@ func Open(dir string, opts Options) (_ *Journal, err error) {
 	}
 	if err := j.load(log); err != nil {
 		return nil, err
+	}
+	if j.gapNote, j.gap, err = openGapNote(dir, j.last); err != nil {
+		_ = j.log.Close()
+		return nil, err
+	}
+	if !j.gap.From.IsZero() {
+		j.signal()
 	}
 	go j.commitLoop()
 	return j, nil
@@ -240,7 +248,10 @@ func identity(dir string, exists bool) (mesh.JournalID, error) {
 		if data, err = json.Marshal(d); err != nil {
 			return "", fmt.Errorf("naming the journal: %w", err)
 		}
-		return d.JournalID, durable.WriteFile(path, append(data, '\n'), fileMode)
+		if err := durable.WriteFile(path, append(data, '\n'), fileMode); err != nil {
+			return "", err
+		}
+		return d.JournalID, durable.SyncDir(filepath.Dir(dir))
 	}
 	var d document
 	if err == nil {
@@ -406,7 +417,11 @@ func (j *Journal) Close() error {
 	<-j.done
 	j.readMu.Lock()
 	defer j.readMu.Unlock()
-	return errors.Join(j.cursors.store(), j.log.Close(), j.lock.Close())
+	err := errors.Join(j.cursors.store(), j.log.Close())
+	if j.gapNote != nil {
+		err = errors.Join(err, j.gapNote.Close())
+	}
+	return errors.Join(err, unlock(j.lock))
 }
 
 func errClosed() error {

@@ -14,3 +14,5 @@ func lock(path string) (*os.File, error) {
 	return nil, mesh.Errorf(mesh.CodeUnsupported, "locking %s: this system has no flock", path).
 		WithHint("run the runtime on Linux, macOS or a BSD, or in a container")
 }
+
+func unlock(f *os.File) error { return f.Close() }

@@ -29,3 +29,9 @@ func lock(path string) (*os.File, error) {
 	}
 	return nil, fmt.Errorf("locking %s: %w", path, err)
 }
+
+// unlock gives the lock back. Closing the file is not enough: a child process
+// that was just forked holds it too until it executes its program.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
