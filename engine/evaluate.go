@@ -6,7 +6,6 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
-	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
 // evaluation is the state of one call of Evaluate.
@@ -75,7 +74,8 @@ func (e *evaluation) predicate(name string) (bool, error) {
 	return v, nil
 }
 
-// verdict collects what one policy makes of the action.
+// verdict collects what one policy makes of the action. A rule that failed has
+// looked at it: whether it applies is what nobody knows.
 type verdict struct {
 	looked   []string
 	controls []mesh.ControlID
@@ -94,19 +94,15 @@ func (e *evaluation) policy(c *compiledPolicy) {
 	for _, rule := range c.rulesFor(e.input.Action.Action.Type) {
 		e.rule(c, rule, &v)
 	}
-	denied := c.info.DenyByDefault && len(v.looked) == 0 && len(v.failed) == 0
+	denied := c.info.DenyByDefault && len(v.looked) == 0
 	if denied {
-		r.Violations = append(r.Violations, mesh.Violation{
-			PolicyID: c.info.ID, RuleID: policy.RuleDefault, Controls: []mesh.ControlID{}, Severity: c.severity, Message: deniedByDefault,
-			Recommendation: "add a rule that looks at actions of this type, or write default: allow",
-		})
-		v.violated = append(v.violated, policy.RuleDefault)
+		e.violate(c, &c.byDefault, &v)
 	}
 	if len(v.violated) > 0 || len(v.failed) > 0 {
 		r.WouldAllow = false
 		r.Allowed = r.Allowed && c.info.Mode != mesh.ModeEnforce
 	}
-	if len(v.looked) > 0 || len(v.failed) > 0 || denied {
+	if len(v.looked) > 0 || denied {
 		r.Policies = append(r.Policies, v.evaluation(c, denied))
 	}
 }
@@ -119,6 +115,7 @@ func (e *evaluation) rule(c *compiledPolicy, rule *rule, v *verdict) {
 	if rule.when != nil {
 		applies, err := rule.when.Eval(&e.input)
 		if err != nil {
+			v.look(rule)
 			e.fail(c, rule, v, "when", err)
 			return
 		}
@@ -126,8 +123,7 @@ func (e *evaluation) rule(c *compiledPolicy, rule *rule, v *verdict) {
 			return
 		}
 	}
-	v.looked = append(v.looked, rule.id)
-	v.controls = append(v.controls, rule.controls...)
+	v.look(rule)
 	if rule.require != nil {
 		satisfied, err := rule.require.Eval(&e.input)
 		if err != nil {
@@ -143,6 +139,11 @@ func (e *evaluation) rule(c *compiledPolicy, rule *rule, v *verdict) {
 	if c.info.Mode == mesh.ModeEnforce {
 		e.result.Obligations = append(e.result.Obligations, rule.obligations...)
 	}
+}
+
+func (v *verdict) look(rule *rule) {
+	v.looked = append(v.looked, rule.id)
+	v.controls = append(v.controls, rule.controls...)
 }
 
 func (e *evaluation) fail(c *compiledPolicy, rule *rule, v *verdict, part string, err error) {

@@ -134,6 +134,9 @@ func TestDefaultDeny(t *testing.T) {
 	if r.Allowed || len(r.Violations) != 1 || r.Violations[0].RuleID != "default" || r.Policies[0].Decision != mesh.EvaluationDeny {
 		t.Errorf("no rule looks: %+v", r)
 	}
+	if len(r.Recommendations) != 1 || r.Recommendations[0] != r.Violations[0].Recommendation || r.Violations[0].Controls == nil {
+		t.Errorf("recommendations %q of %+v", r.Recommendations, r.Violations)
+	}
 	p.Evaluate(action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
 	if !r.Allowed || len(r.Violations) > 0 {
 		t.Errorf("a rule looks: %+v", r)
@@ -160,6 +163,24 @@ func TestObligations(t *testing.T) {
 	program(t, document(t, "p.yaml", custom(rules)+"enforcement: {mode: monitor}\n")).Evaluate(tls, engine.Inline, &r)
 	if len(r.Obligations) > 0 {
 		t.Errorf("a monitored policy obliges: %+v", r.Obligations)
+	}
+}
+
+// TestFailedRulesAreEvidence holds that a rule which denies because it cannot be
+// evaluated is named with its controls, whichever of its parts failed.
+func TestFailedRulesAreEvidence(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []string{`when: 'data.purpose == "x"', require: 'true'`, `when: 'data.purpose == "x"', obligations: [{type: mask}]`, `require: 'data.purpose == "x"'`} {
+		p := program(t, document(t, "p.yaml", custom("    - {id: a, controls: [\"gdpr:Art.5\"], "+rule+"}\n")+"default: deny\n"))
+		var r engine.Result
+		p.Evaluate(action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
+		want := []mesh.PolicyEvaluation{{
+			PolicyID: "acme/p0", Decision: mesh.EvaluationError, Reason: "could not be evaluated: a", Mode: mesh.ModeEnforce,
+			Rules: []string{"a"}, Controls: []mesh.ControlID{"gdpr:Art.5"},
+		}}
+		if diff := cmp.Diff(want, r.Policies); diff != "" || r.Allowed || len(r.Violations) > 0 {
+			t.Errorf("%s: %+v (-want +got):\n%s", rule, r.Violations, diff)
+		}
 	}
 }
 

@@ -93,9 +93,9 @@ type Program struct {
 
 // compiledPolicy is one policy of a program.
 type compiledPolicy struct {
-	info     PolicyInfo
-	severity mesh.Severity // of what default: deny denies
-	rules    []*rule       // in the order of the document
+	info      PolicyInfo
+	byDefault rule    // what default: deny is violated as
+	rules     []*rule // in the order of the document
 	// byType holds the rules that can look at actions of one type, and others
 	// those that can look at the types not in it; both in order.
 	byType map[string][]*rule
@@ -156,8 +156,11 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		index = RuleIndex(doc, nil)
 	}
 	c := &compiledPolicy{
-		info:     PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
-		severity: doc.Enforcement.Severity,
+		info: PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
+		byDefault: rule{
+			id: policy.RuleDefault, severity: doc.Enforcement.Severity, message: deniedByDefault,
+			recommendation: "add a rule that looks at actions of this type, or write default: allow",
+		},
 	}
 	if source.Mode != "" && source.Mode.WeakerThan(c.info.Mode) {
 		c.info.Mode, c.info.Weakened = source.Mode, true

@@ -222,13 +222,16 @@ func show(o mesh.Obligation) string {
 
 // cover counts which rules fired.
 func (r *run) cover(got *engine.Result) {
-	fired := map[string]bool{}
+	fired, failed := map[string]bool{}, map[string]bool{}
 	for _, v := range got.Violations {
 		fired[v.PolicyID+" "+v.RuleID] = true
 	}
+	for _, e := range got.Errors {
+		failed[e.PolicyID+" "+e.RuleID] = true
+	}
 	for _, p := range got.Policies {
 		for _, rule := range p.Rules {
-			if key := p.PolicyID + " " + rule; r.obliges[key] {
+			if key := p.PolicyID + " " + rule; r.obliges[key] && !failed[key] {
 				fired[key] = true
 			}
 		}

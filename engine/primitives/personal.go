@@ -8,7 +8,7 @@ import (
 
 // PersonalCategories are the data categories that mean personal data: pii,
 // phi, the special categories of GDPR Art. 9(1) and the criminal records of
-// Art. 10. A category counts in lower and in upper case.
+// Art. 10. A category counts in lower case, in upper case and capitalized.
 func PersonalCategories() []string {
 	return []string{
 		"pii", "phi", "special", "special_category", "sensitive",
@@ -20,7 +20,7 @@ func PersonalCategories() []string {
 
 // PersonalFindings are the finding types that identify a person. They cover
 // the identifiers of 45 CFR 164.514(b)(2)(i) and what GDPR Art. 4(1) calls an
-// online identifier. A type counts in upper and in lower case.
+// online identifier. A type counts in the same spellings as a category.
 func PersonalFindings() []string {
 	return []string{
 		"PERSON", "NAME", "EMAIL", "EMAIL_ADDRESS", "PHONE", "PHONE_NUMBER", "FAX_NUMBER",
@@ -59,33 +59,35 @@ func Predicates() []Predicate {
 // so too; an empty list of categories asserts that no category applies. A
 // finding without a type counts, one with a count of 0 does not.
 func PersonalData() string {
-	return `(has(data.categories) ? data.categories.exists(c, c in ` + eitherCase(PersonalCategories()) + `)` +
+	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase(PersonalCategories()) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type in ["pii_data", "phi_data"])` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && (!has(f.type) || f.type in ` + eitherCase(PersonalFindings()) + `)))`
+		` && (!has(f.type) || f.type in ` + anyCase(PersonalFindings()) + `)))`
 }
 
 // HealthData is the CEL that says health information of a person is in play,
 // protected health information in the words of 45 CFR 160.103. Absent
 // categories, empty ones and findings count as in [PersonalData].
 func HealthData() string {
-	return `(has(data.categories) ? data.categories.exists(c, c in ` + eitherCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
+	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type == "phi_data")` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && has(f.type) && f.type in ` + eitherCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `))`
+		` && has(f.type) && f.type in ` + anyCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `))`
 }
 
 // touchesData is the CEL of the actions on which absent categories count as
 // personal data: all data.*, also a vendor's own, memory.write and egress.
 const touchesData = `(action.type.startsWith("data.") || action.type in ["` + mesh.TypeMemoryWrite + `", "` + mesh.TypeEgress + `"])`
 
-// eitherCase is a CEL list of the words in lower and in upper case.
-func eitherCase(words []string) string {
+// anyCase is a CEL list of the words in lower case, in upper case and
+// capitalized: a category that is spelled "Pii" must not pass for none.
+func anyCase(words []string) string {
 	var quoted []string
 	for _, w := range words {
-		quoted = append(quoted, `"`+strings.ToLower(w)+`"`, `"`+strings.ToUpper(w)+`"`)
+		lower, upper := strings.ToLower(w), strings.ToUpper(w)
+		quoted = append(quoted, `"`+lower+`"`, `"`+upper+`"`, `"`+upper[:1]+lower[1:]+`"`)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }

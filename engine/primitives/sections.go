@@ -98,8 +98,9 @@ func storage() []*Primitive {
 	}
 }
 
-// regions holds the stored place and, where data moves, the destination to the
-// list: both must be stated.
+// regions holds the stored place and the destination to the list. Both must be
+// stated where data moves; where it is stored, a destination that is stated
+// counts, too.
 func regions() *Primitive {
 	types := append(storing(), moving()...)
 	return &Primitive{
@@ -107,7 +108,7 @@ func regions() *Primitive {
 		Parameters: []Parameter{{"data_storage.location_restrictions.allowed_regions", Texts}},
 		When:       onPersonalData(types),
 		Require: `has(data.region) && data.region in rule.allowed_regions` +
-			` && (!(` + typeIn(moving()) + `) || (has(data.destinationRegion) && data.destinationRegion in rule.allowed_regions))`,
+			` && (has(data.destinationRegion) ? data.destinationRegion in rule.allowed_regions : !(` + typeIn(moving()) + `))`,
 		Message:        "personal data is in, or moves to, a region the policy does not allow or that is not stated",
 		Recommendation: "keep the data in an allowed region and state data.region and, where it moves, data.destinationRegion",
 		Controls:       controls("gdpr:Art.44", "gdpr:Art.46", "fedramp-moderate:sa-9.5", "iso27001:A.5.14", "soc2:CC6.7"),
