@@ -46,7 +46,13 @@ func TestLoadFindings(t *testing.T) {
 		{"cases that do not parse", func(t *testing.T, dir string) { write(t, dir, "a_test.yaml", "cases: 1\n") }, "a_test.yaml", 1, "", ""},
 		{"cases of another policy", func(t *testing.T, dir string) {
 			replace(t, dir, "cases/eu/hosts_test.yaml", "../../policy.yaml", "../other.yaml")
-		}, "cases/eu/hosts_test.yaml", 0, "cases-policy", "not for the bundle's policy"},
+		}, "cases/eu/hosts_test.yaml", 0, publish.RuleCasesPolicy, "not for the bundle's policy"},
+		{"cases that are a link", func(t *testing.T, dir string) {
+			symlink(t, filepath.Join(dir, "cases", "eu", "hosts_test.yaml"), filepath.Join(dir, "more_test.yaml"))
+		}, "more_test.yaml", 0, publish.RuleCasesFile, "not a regular file"},
+		{"cases too deep to be read", func(t *testing.T, dir string) {
+			write(t, dir, "1/2/3/4/5/6/7/8/9/deep_test.yaml", "cases: []\n")
+		}, "1/2/3/4/5/6/7/8/9/deep_test.yaml", 0, publish.RuleCasesFile, "deeper than 8"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +69,29 @@ func TestLoadFindings(t *testing.T) {
 			}
 			t.Errorf("findings %v, want %s %q at %s:%d", findings, tt.rule, tt.want, tt.file, tt.line)
 		})
+	}
+}
+
+// A gate that finds no cases passes; it must find them however it is called.
+func TestCasesBehindALinkAreRun(t *testing.T) {
+	t.Parallel()
+	dir := copyExample(t)
+	link := filepath.Join(t.TempDir(), "link")
+	symlink(t, dir, link)
+	report, err := load(t, link, publish.LoadOptions{}).Check(t.Context())
+	if err != nil || report.Cases == nil || report.Cases.Passed != 2 {
+		t.Errorf("checking: %v %+v", err, report)
+	}
+	replace(t, dir, "cases/eu/hosts_test.yaml", "allowed: true", "allowed: false")
+	if _, err := load(t, link, publish.LoadOptions{}).Check(t.Context()); mesh.CodeOf(err) != mesh.CodeCasesFailed {
+		t.Errorf("cases that fail: %v", err)
+	}
+}
+
+func symlink(t *testing.T, target, name string) {
+	t.Helper()
+	if err := os.Symlink(target, name); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -153,7 +153,9 @@ func (l *loader) directory() error {
 		}
 		l.files = append(l.files, bundle.File{Title: name, MediaType: mediaType, Data: data})
 	}
-	return filepath.WalkDir(l.root, l.visit)
+	// The separator makes a root that is itself a link be followed: its cases
+	// are the gate's, however the directory was named.
+	return filepath.WalkDir(l.root+string(filepath.Separator), l.visit)
 }
 
 // metadata reads bundle.yaml. It may be missing if the reference is given.
@@ -190,8 +192,9 @@ func (l *loader) policy(file string) error {
 	return nil
 }
 
-// visit takes the files of cases. Hidden directories are passed over, and
-// nothing is followed out of the directory.
+// visit takes the files of cases. Hidden directories are passed over. What
+// looks like cases but is not read is reported: a gate must not pass because
+// it did not look.
 func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return err
@@ -202,15 +205,21 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 	}
 	title := filepath.ToSlash(relative)
 	if entry.IsDir() {
-		if title != "." && strings.HasPrefix(entry.Name(), ".") || strings.Count(title, "/") >= maxDepth {
+		if title != "." && strings.HasPrefix(entry.Name(), ".") {
 			return fs.SkipDir
 		}
 		return nil
 	}
-	if !entry.Type().IsRegular() || !strings.HasSuffix(title, CasesSuffix) {
+	switch {
+	case !strings.HasSuffix(title, CasesSuffix):
 		return nil
-	}
-	if len(l.files) >= bundle.MaxLayers {
+	case !entry.Type().IsRegular():
+		l.add(mesh.Position{File: name}, RuleCasesFile, "put the file itself into the directory, or rename what is not cases", "%s is not a regular file", title)
+		return nil
+	case strings.Count(title, "/") > maxDepth:
+		l.add(mesh.Position{File: name}, RuleCasesFile, "move it further up", "%s lies deeper than %d directories", title, maxDepth)
+		return nil
+	case len(l.files) >= bundle.MaxLayers:
 		return mesh.Errorf(mesh.CodeTooLarge, "there are more than %d files of cases", bundle.MaxLayers)
 	}
 	data, err := readFile(name, bundle.MaxBundleSize)
@@ -236,7 +245,7 @@ func parseCases(file, title string, data []byte) (*cases.Suite, []mesh.Finding) 
 	if tested := path.Join(path.Dir(title), suite.Policy); suite.Policy != "" && tested != bundle.RulesTitle {
 		wanted := strings.Repeat("../", strings.Count(title, "/")) + bundle.RulesTitle
 		findings = append(findings, mesh.Finding{
-			Position: mesh.Position{File: file}, Level: mesh.LevelError, Rule: "cases-policy",
+			Position: mesh.Position{File: file}, Level: mesh.LevelError, Rule: RuleCasesPolicy,
 			Message: fmt.Sprintf("the cases are for %q, not for the bundle's policy", suite.Policy),
 			Hint:    "write policy: " + wanted,
 		})
@@ -262,7 +271,7 @@ func (l *loader) source() *Source {
 	return s
 }
 
-// readFile reads a regular file of at most limit bytes.
+// readFile reads a file of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

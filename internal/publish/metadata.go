@@ -22,14 +22,17 @@ const MetadataFile = "bundle.yaml"
 // annotations and search rows, not chapters; those belong into README.md.
 const maxText = 1000
 
-// The rules that findings about bundle.yaml name, besides those of
-// registry/strictyaml.
+// The rules that findings about bundle.yaml and files of cases name, besides
+// those of registry/strictyaml and engine/cases.
 const (
 	RuleName    = "bundle-name"
 	RuleVersion = "bundle-version"
 	RuleCreated = "bundle-created"
 	RuleText    = "bundle-text"
 	RuleControl = "unknown-control"
+
+	RuleCasesFile   = "cases-file"   // it looks like cases, but cannot be read as such
+	RuleCasesPolicy = "cases-policy" // the cases are about another policy
 )
 
 // metadata is what a bundle.yaml says.
