@@ -3,6 +3,7 @@ package pdp
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -74,8 +75,24 @@ func New(opts Options) http.Handler {
 		api.Handle(path, httpx.MethodNotAllowed(http.MethodPost))
 	}
 	api.HandleFunc("/", httpx.NotFound)
-	mux.Handle("/", httpx.Wrap(api, opts.Logger))
+	mux.Handle("/", httpx.Wrap(localNames(api), opts.Logger))
 	return mux
+}
+
+// localNames refuses requests over TCP that call this machine by a name of
+// somebody else's. A web page can have its own name resolve to 127.0.0.1 and
+// then ask as if it were local (DNS rebinding); it cannot choose what the
+// browser sends as Host.
+func localNames(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		if ok && addr.Network() != "unix" && !httpx.IsLoopback(r.Host) {
+			httpx.WriteProblem(w, r, mesh.Errorf(mesh.CodeForbidden, "the runtime does not answer as %q", r.Host).
+				WithHint("ask it as 127.0.0.1 or localhost, or over its unix socket"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // limited bounds the decision requests under way and the time their bodies

@@ -202,6 +202,29 @@ func TestAFormFromAnotherSiteIsRefused(t *testing.T) {
 	}
 }
 
+func TestAnotherNameForThisMachineIsRefused(t *testing.T) {
+	t.Parallel()
+	srv, _ := server(t, nil)
+	for host, want := range map[string]int{
+		"localhost:7070": http.StatusOK, "127.0.0.1": http.StatusOK, "[::1]:7070": http.StatusOK,
+		"rebound.example": http.StatusForbidden, "rebound.example:7070": http.StatusForbidden, "192.0.2.1:7070": http.StatusForbidden,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/v1/decisions", strings.NewReader(`{"action":{"type":"x"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("as %s: %d, want %d", host, res.StatusCode, want)
+		}
+	}
+}
+
 func TestOtherMethods(t *testing.T) {
 	t.Parallel()
 	srv, _ := server(t, nil)
