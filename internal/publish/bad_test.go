@@ -179,6 +179,12 @@ func TestConfigMustFitThePolicy(t *testing.T) {
 			b.Config.Controls = append(b.Config.Controls, bundle.Control{Framework: "hipaa", ID: "164.312(e)(1)", How: bundle.HowEnforced})
 		}},
 		{"a control is not listed", "do not list", func(b *bundle.Bundle) { b.Config.Controls = nil }},
+		{"frameworks are claimed", "has no control", func(b *bundle.Bundle) {
+			b.Config.Frameworks = append(b.Config.Frameworks, "hipaa", "soc2")
+		}},
+		{"a framework is not listed", "but not its framework", func(b *bundle.Bundle) {
+			b.Config.Frameworks = []mesh.FrameworkID{"gdpr"}
+		}},
 		{"a policy that does not parse", "does not parse", func(b *bundle.Bundle) {
 			for i := range b.Files {
 				if b.Files[i].MediaType == bundle.MediaTypeRules {

@@ -90,7 +90,10 @@ func compare(c *bundle.Config, doc *policy.Document) error {
 	if extra := without(have, want); len(extra) > 0 {
 		return fmt.Errorf("its rule index holds rules the policy does not have: %s", strings.Join(extra, ", "))
 	}
-	return compareControls(c, doc)
+	if err := compareControls(c, doc); err != nil {
+		return err
+	}
+	return compareFrameworks(c, doc)
 }
 
 // compareControls checks that the control list and the rule index tell the
@@ -105,6 +108,30 @@ func compareControls(c *bundle.Config, doc *policy.Document) error {
 	for _, control := range c.Controls {
 		if control.How == bundle.HowEnforced && !slices.Contains(served, control) {
 			return fmt.Errorf("it lists %s as enforced, but no rule enforces it", control.ControlID())
+		}
+	}
+	return nil
+}
+
+// compareFrameworks checks that the bundle is listed for the frameworks it has
+// controls of, and for no other but the one the document names. How that one
+// is spelled as an id takes a catalog.
+func compareFrameworks(c *bundle.Config, doc *policy.Document) error {
+	bare := 0
+	if doc.Framework.Value != "" {
+		bare = 1
+	}
+	for _, f := range c.Frameworks {
+		if slices.ContainsFunc(c.Controls, func(ctl bundle.Control) bool { return ctl.Framework == f }) {
+			continue
+		}
+		if bare--; bare < 0 {
+			return fmt.Errorf("it names the framework %s, of which it has no control", f)
+		}
+	}
+	for _, control := range c.Controls {
+		if !slices.Contains(c.Frameworks, control.Framework) {
+			return fmt.Errorf("it lists %s, but not its framework", control.ControlID())
 		}
 	}
 	return nil
