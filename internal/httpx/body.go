@@ -7,8 +7,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,17 +22,31 @@ import (
 // documents.
 const DefaultBodyLimit = 1 << 20
 
+// A client that sends slower than this is not waited for: what reads a body
+// whole holds memory and a connection meanwhile.
+const (
+	minBodyTimeout = 10 * time.Second
+	bodyRate       = 100_000 // bytes per second
+)
+
 // maxJSONDepth is deeper than any document of ours and far from exhausting a
 // stack.
 const maxJSONDepth = 64
 
 // ReadBody reads a request's body of at most limit bytes. More is
 // [mesh.CodeTooLarge], known before anything is read if the client says how
-// much it sends.
+// much it sends. A client that dawdles is given up, with [mesh.CodeInvalid]:
+// servers have no deadline of their own behind the headers.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
+	// A writer that knows no deadlines, as in tests, does without. Left in
+	// place, the deadline would cancel a request that takes longer to answer.
+	control := http.NewResponseController(w)
+	patience := minBodyTimeout + time.Duration(limit/bodyRate)*time.Second
+	_ = control.SetReadDeadline(time.Now().Add(patience))
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
 		return body, nil
@@ -38,6 +54,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge(limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, mesh.Errorf(mesh.CodeInvalid, "the body of the request did not arrive within %s: %w", patience, err)
 	}
 	if r.Context().Err() != nil {
 		return nil, mesh.Errorf(mesh.CodeCanceled, "the client went away: %w", err)
@@ -53,8 +72,7 @@ func tooLarge(limit int64) error {
 // ReadJSON reads one JSON value of at most limit bytes into v. An unknown or
 // repeated field, a field spelled in another case, and anything behind the
 // value are [mesh.CodeInvalid] with the place: what was misspelt must not be
-// taken as absent. A content type that is not JSON is refused, so that a web
-// page cannot send a form across sites.
+// taken as absent. [RequireJSON] says which requests are not read at all.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 	if err := RequireJSON(r); err != nil {
 		return err
@@ -124,12 +142,15 @@ func deeper(data []byte, limit int) bool {
 	return false
 }
 
-// RequireJSON refuses a request whose body says it is something other than
-// JSON, with [mesh.CodeInvalid]. A web page of another site can send forms and
-// plain text without being asked, but no JSON. A request that says nothing
-// passes: no browser sends one.
+// RequireJSON refuses with [mesh.CodeInvalid] what a web page posts without
+// being asked: pages of other sites can send forms, plain text and bytes without
+// a type, but no JSON (Fetch standard, "CORS-safelisted request-header"), and
+// their browser says that it is one with the page's origin. Of other programs
+// the type is not asked: curl calls everything a form.
 func RequireJSON(r *http.Request) error {
-	if ct := r.Header.Get("Content-Type"); ct != "" && !isJSON(ct) {
+	ct := r.Header.Get("Content-Type")
+	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+	if browser && !isJSON(ct) {
 		return mesh.Errorf(mesh.CodeInvalid, "the body is %q, not JSON", ct).WithHint("send Content-Type: application/json")
 	}
 	return nil

@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -142,6 +144,38 @@ func TestReadBody(t *testing.T) {
 	}
 }
 
+// Without a deadline of its own a body that never comes would hold its
+// connection for good.
+func TestReadBodyDoesNotWaitForever(t *testing.T) {
+	t.Parallel()
+	deadline := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("1"), lateReader{}))
+	_, err := httpx.ReadBody(deadline, r, 1<<20)
+	if mesh.CodeOf(err) != mesh.CodeInvalid || !strings.Contains(err.Error(), "did not arrive within") {
+		t.Errorf("got %v", err)
+	}
+	if left := time.Until(deadline.set[0]); left <= 0 || left > time.Minute {
+		t.Errorf("the deadline is in %s", left)
+	}
+	if last := deadline.set[len(deadline.set)-1]; !last.IsZero() {
+		t.Errorf("a deadline stays behind: %s", last)
+	}
+}
+
+type deadlineWriter struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (w *deadlineWriter) SetReadDeadline(at time.Time) error {
+	w.set = append(w.set, at)
+	return nil
+}
+
+type lateReader struct{}
+
+func (lateReader) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -182,8 +216,35 @@ func TestReadJSON(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := read(`{}`, "text/plain"); mesh.CodeOf(err) != mesh.CodeInvalid {
-		t.Errorf("a form posted by a web page: %v", err)
+}
+
+// A page of another site can post a Blob without a type, which sends no
+// Content-Type and asks nobody.
+func TestRequireJSONOfABrowser(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, contentType, header, value string
+		refused                          bool
+	}{
+		{"a program that says nothing", "", "", "", false},
+		{"a page that says nothing", "", "Origin", "https://evil.example", true},
+		{"a page in a sandbox", "", "Origin", "null", true},
+		{"a page without an origin", "", "Sec-Fetch-Site", "cross-site", true},
+		{"a page that was allowed to send JSON", "application/json", "Origin", "https://hub.example", false},
+		{"a form of a page", "text/plain", "Origin", "https://evil.example", true},
+		{"curl, which calls it a form", "application/x-www-form-urlencoded", "", "", false},
+		{"JSON by another name", "application/scim+json", "", "", false},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
+		if tt.contentType != "" {
+			r.Header.Set("Content-Type", tt.contentType)
+		}
+		if tt.header != "" {
+			r.Header.Set(tt.header, tt.value)
+		}
+		if err := httpx.RequireJSON(r); (mesh.CodeOf(err) == mesh.CodeInvalid) != tt.refused {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }
 
