@@ -191,13 +191,23 @@ func TestAFormFromAnotherSiteIsRefused(t *testing.T) {
 	t.Parallel()
 	srv, _ := server(t, nil)
 	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
-		res, err := srv.Client().Post(srv.URL+"/v1/decisions", contentType, strings.NewReader(`{"action":{"type":"x"}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = res.Body.Close()
-		if res.StatusCode != http.StatusBadRequest {
-			t.Errorf("%s: %d", contentType, res.StatusCode)
+		for origin, want := range map[string]int{"https://evil.example": http.StatusBadRequest, "": http.StatusOK} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/v1/decisions", strings.NewReader(`{"action":{"type":"x"}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", contentType)
+			if origin != "" {
+				req.Header.Set("Origin", origin)
+			}
+			res, err := srv.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != want {
+				t.Errorf("%s from %q: %d, want %d", contentType, origin, res.StatusCode, want)
+			}
 		}
 	}
 }
