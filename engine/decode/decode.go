@@ -27,12 +27,16 @@ import (
 const (
 	MaxActionSize = 1 << 20  // bytes of a single action
 	MaxBatchSize  = 10 << 20 // bytes of a batch
-	MaxDepth      = 64       // nesting of arrays and objects
+	MaxDepth      = 64       // nesting of arrays and objects within an action
 	MaxListLength = 10_000   // elements of a list of the action's schema
 )
 
-// batchField is the field that makes a document a batch.
-const batchField = "actions"
+// batchField is the field that makes a document a batch, and batchDepth the
+// nesting around each action that comes with it.
+const (
+	batchField = "actions"
+	batchDepth = 2
+)
 
 // Action reads one action. The error's code is CodeInvalid, or CodeTooLarge
 // above [MaxActionSize].
@@ -79,7 +83,7 @@ func decodeAction(src source, data []byte, offset int64, prefix string) (*mesh.A
 	if len(data) > MaxActionSize {
 		return nil, tooLarge("%s has %d bytes, more than %d", subject(prefix), len(data), MaxActionSize)
 	}
-	if at, ok := checkDepth(data); !ok {
+	if at, ok := checkDepth(data, MaxDepth); !ok {
 		return nil, src.fault(offset+at, "depth", prefix, fmt.Sprintf("nested more than %d levels deep", MaxDepth), "")
 	}
 	var a mesh.Action
@@ -105,8 +109,9 @@ func subject(prefix string) string {
 	return prefix
 }
 
-// checkDepth returns the offset of the first value that is nested too deep.
-func checkDepth(data []byte) (offset int64, ok bool) {
+// checkDepth returns the offset of the first value that is nested more than most
+// levels deep.
+func checkDepth(data []byte, most int) (offset int64, ok bool) {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -116,7 +121,7 @@ func checkDepth(data []byte) (offset int64, ok bool) {
 			inString = !inString
 		case inString:
 		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
+			if depth++; depth > most {
 				return int64(i), false
 			}
 		case c == '}' || c == ']':
@@ -135,7 +140,7 @@ type element struct {
 // split finds the actions of a batch. batch is false if the document is no
 // object with the field actions.
 func split(src source, max int) (elements []element, batch bool, err error) {
-	if at, ok := checkDepth(src.data); !ok {
+	if at, ok := checkDepth(src.data, MaxDepth+batchDepth); !ok {
 		return nil, false, src.fault(at, "depth", "", fmt.Sprintf("nested more than %d levels deep", MaxDepth), "")
 	}
 	d := jsontext.NewDecoder(bytes.NewReader(src.data))

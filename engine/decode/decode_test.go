@@ -1,14 +1,17 @@
 package decode_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/decode"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
 const full = `{"requestId": "req_abc", "timestamp": "2026-11-22T10:00:00.123Z", "tenantId": "tenant_789", "workflowId": "wf_456", "environment": "production",
@@ -120,6 +123,58 @@ func TestActionRefuses(t *testing.T) {
 				t.Errorf("position %s, want %d:%d", p, tt.line, tt.column)
 			}
 		})
+	}
+}
+
+// TestAgreesWithTheSchema holds that what the published schema accepts is what
+// the decoder accepts, but for null, which JSON callers use for absent.
+func TestAgreesWithTheSchema(t *testing.T) {
+	t.Parallel()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(policy.ActionSchema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("action.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema := c.MustCompile("action.json")
+	for _, fields := range []string{
+		``, `,"data":{}`, `,"dta":{}`, `,"Data":{}`, `,"data":[]`, `,"data":{"purpose":1}`, `,"data":{"consent":{"Given":true}}`,
+		`,"data":{"retentionDays":12}`, `,"data":{"retentionDays":12.0}`, `,"data":{"retentionDays":1.2e1}`, `,"data":{"retentionDays":120e-1}`, `,"data":{"retentionDays":-0}`,
+		`,"data":{"retentionDays":12.5}`, `,"data":{"retentionDays":-1}`, `,"data":{"retentionDays":-1.0}`, `,"data":{"retentionDays":"12"}`,
+		`,"data":{"retentionDays":9223372036854775807}`, `,"data":{"retentionDays":9223372036854775808}`, `,"data":{"retentionDays":1e30}`,
+		`,"content":{"findings":[{"count":2.0}]}`, `,"content":{"findings":[{"count":2.5}]}`, `,"content":{"findings":[null]}`, `,"content":{"findings":{}}`,
+		`,"content":{"injectionScore":1}`, `,"content":{"injectionScore":1.01}`, `,"request":{"ageHours":1e3}`, `,"request":{"ageHours":-1}`,
+		`,"timestamp":"2026-11-22T10:00:00.123+01:00"`, `,"timestamp":"2026-11-22"`, `,"timestamp":"2026-11-22T25:00:00Z"`,
+		`,"context":{"a":[1,{"b":null}]}`, `,"context":[]`, `,"tool":{"args":{"n":1.5}}`, `,"tool":{"args":[]}`,
+	} {
+		in := `{"action":{"type":"egress"}` + fields + `}`
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bySchema := schema.Validate(v)
+		_, byDecoder := decode.Action([]byte(in))
+		if (bySchema == nil) != (byDecoder == nil) {
+			t.Errorf("%s: schema says %v, Action says %v", in, bySchema, byDecoder)
+		}
+	}
+}
+
+// TestBatchDepth holds that a batch takes every action that is accepted alone.
+func TestBatchDepth(t *testing.T) {
+	t.Parallel()
+	deepest := func(levels int) string {
+		return `{"action":{"type":"egress"},"context":` + strings.Repeat(`{"a":`, levels-1) + "1" + strings.Repeat("}", levels-1) + `}`
+	}
+	for levels, ok := range map[int]bool{decode.MaxDepth: true, decode.MaxDepth + 1: false} {
+		_, alone := decode.Action([]byte(deepest(levels)))
+		_, _, batch := decode.Batch([]byte(`{"actions":[`+deepest(levels)+`]}`), 1)
+		if (alone == nil) != ok || (batch == nil) != ok {
+			t.Errorf("%d levels: alone %v, in a batch %v", levels, alone, batch)
+		}
 	}
 }
 

@@ -83,6 +83,8 @@ func (s source) semantic(e *json.SemanticError, offset int64, prefix string) err
 		return s.fault(at, "unknown-field", path, "unknown field", spelling.DidYouMean(elements[last], names))
 	case errors.Is(e.Err, errNull), errors.Is(e.Err, errNumber):
 		return s.fault(at, "wrong-value", path, e.Err.Error(), "")
+	case errors.Is(e.Err, errWhole):
+		return s.fault(at, "wrong-type", path, e.Err.Error(), "")
 	}
 	found := kindName(e.JSONKind)
 	if e.JSONKind == '0' && len(e.JSONValue) > 0 {

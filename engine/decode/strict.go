@@ -2,6 +2,7 @@ package decode
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 var (
 	errNull   = errors.New("null stands where a value is needed")
 	errNumber = errors.New("the number is out of range")
+	errWhole  = errors.New("expected a whole number")
 )
 
 // options make the decoder strict. Names are compared with their case,
@@ -25,6 +27,7 @@ var options = sync.OnceValue(func() json.Options {
 		json.RejectUnknownMembers(true),
 		json.WithUnmarshalers(json.JoinUnmarshalers(
 			json.UnmarshalFromFunc(decodeFreeForm),
+			json.UnmarshalFromFunc(decodeWhole),
 			json.UnmarshalFromFunc(notNull[string]),
 			json.UnmarshalFromFunc(notNull[mesh.Operation]),
 			json.UnmarshalFromFunc(notNull[mesh.ContentFinding]),
@@ -66,6 +69,29 @@ func decodeFreeForm(d *jsontext.Decoder, v *any) error {
 		return errNumber
 	}
 	*v = f
+	return nil
+}
+
+// decodeWhole reads whole numbers in every spelling that JSON Schema counts as
+// an integer: 12, 12.0 and 1.2e1 (2020-12 validation, section 6.1.1).
+func decodeWhole(d *jsontext.Decoder, v *int64) error {
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	literal, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if i, err := strconv.ParseInt(string(literal), 10, 64); err == nil {
+		*v = i
+		return nil
+	}
+	const exact = 1 << 53 // integers up to here are exact in a float64
+	f, err := strconv.ParseFloat(string(literal), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > exact {
+		return fmt.Errorf("%w, found the number %s", errWhole, shortened(literal))
+	}
+	*v = int64(f)
 	return nil
 }
 
