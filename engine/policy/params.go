@@ -44,6 +44,7 @@ func (p *parser) param(key, n *yaml.Node) Param {
 		Minimum:     number(yamldoc.Get(n, "minimum")),
 		Maximum:     number(yamldoc.Get(n, "maximum")),
 	}
+	p.checkBounds(&out, n)
 	element := out
 	element.Type = out.element()
 	if enum := yamldoc.Get(n, "enum"); enum != nil {
@@ -64,6 +65,21 @@ func (p *parser) param(key, n *yaml.Node) Param {
 		out.Default = v
 	}
 	return out
+}
+
+// checkBounds refuses bounds that nothing can be compared with, and those that
+// leave no value.
+func (p *parser) checkBounds(param *Param, n *yaml.Node) {
+	for _, name := range []string{"minimum", "maximum"} {
+		if key, _ := yamldoc.Find(n, name); key != nil && param.element() != TypeInteger && param.element() != TypeNumber {
+			p.report(mesh.LevelError, key, "misplaced-key", fmt.Sprintf("the key %s has no meaning for a parameter of type %s", name, param.element()), "remove it")
+			param.Minimum, param.Maximum = nil, nil // say nothing more about them
+		}
+	}
+	if param.Minimum != nil && param.Maximum != nil && *param.Minimum > *param.Maximum {
+		key, _ := yamldoc.Find(n, "minimum")
+		p.report(mesh.LevelError, key, "wrong-value", fmt.Sprintf("minimum %v is above maximum %v, so that no value fits", *param.Minimum, *param.Maximum), "swap them")
+	}
 }
 
 func number(n *yaml.Node) *float64 {

@@ -181,6 +181,8 @@ func (c *checker) checkMapping(n *yaml.Node, depth int) bool {
 			c.fail(key, "yaml-alias", "anchors and aliases are not allowed", "write the key out")
 		case key.Kind != yaml.ScalarNode:
 			c.fail(key, "yaml-key", "a key must be text", "")
+		case key.Style&yaml.TaggedStyle != 0:
+			c.fail(key, "yaml-tag", "the tag "+key.Tag+" is not allowed", "remove it; put text into quotes")
 		case key.ShortTag() == "!!merge":
 			c.fail(key, "yaml-alias", "merge keys are not allowed", "write the values out")
 		case key.ShortTag() != "!!str":
