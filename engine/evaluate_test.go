@@ -219,6 +219,7 @@ func TestErrors(t *testing.T) {
 		{`request.ageHours <= 12`, `{"action":{"type":"a"},"request":{"ageHours":12}}`, "true"},
 		{`session.spentMicroUSD / 0 == 1`, `{"action":{"type":"a"},"session":{"spentMicroUSD":1}}`, "error"},
 		{`data.consent == data.consent`, `{"action":{"type":"a"},"data":{"consent":{"given":true}}}`, "true"},
+		{`dyn(data).consent == data.consent`, `{"action":{"type":"a"},"data":{"consent":{"given":true}}}`, "true"},
 		{`tenantId == "t" && agent.id == "b"`, `{"action":{"type":"a"},"tenantId":"t","agent":{"id":"b"}}`, "true"},
 		{`resource.id.matches("^rec-[0-9]+$")`, `{"action":{"type":"a"},"resource":{"id":"rec-7"}}`, "true"},
 		{`personalData()`, `{"action":{"type":"data.read"}}`, "true"},

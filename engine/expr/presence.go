@@ -36,7 +36,7 @@ func (x *Expr) Unguarded(given *Expr) []Issue {
 	if given != nil {
 		known = whenTrue(given.checked.NativeRep().Expr())
 	}
-	w := presenceWalk{ast: x.checked.NativeRep(), reported: facts{}}
+	w := presenceWalk{ast: x.checked.NativeRep(), reported: facts{}, loops: map[string]*shape.Object{}}
 	w.visit(w.ast.Expr(), known)
 	return w.issues
 }
@@ -44,6 +44,7 @@ func (x *Expr) Unguarded(given *Expr) []Issue {
 type presenceWalk struct {
 	ast      *ast.AST
 	reported facts
+	loops    map[string]*shape.Object // loop variables, and what they are; nil: no object of the action
 	issues   []Issue
 }
 
@@ -65,13 +66,38 @@ func (w *presenceWalk) visit(x ast.Expr, known facts) {
 			w.visit(e.AsMapEntry().Value(), known)
 		}
 	case ast.ComprehensionKind:
-		c := x.AsComprehension()
-		w.visit(c.IterRange(), known)
-		w.visit(c.AccuInit(), known)
-		w.visit(c.LoopCondition(), known)
-		w.visit(c.LoopStep(), known)
-		w.visit(c.Result(), known)
+		w.loop(x.AsComprehension(), known)
 	}
+}
+
+// loop visits a loop; within its step, the loop variable hides what else has
+// its name.
+func (w *presenceWalk) loop(c ast.ComprehensionExpr, known facts) {
+	w.visit(c.IterRange(), known)
+	w.visit(c.AccuInit(), known)
+	variable := c.IterVar()
+	outer, nested := w.loops[variable]
+	w.loops[variable] = w.element(pathOf(c.IterRange()))
+	w.visit(c.LoopCondition(), known)
+	w.visit(c.LoopStep(), known)
+	if nested {
+		w.loops[variable] = outer
+	} else {
+		delete(w.loops, variable)
+	}
+	w.visit(c.Result(), known)
+}
+
+// element returns what the list at path holds, if that is objects of the
+// action.
+func (w *presenceWalk) element(path []string) *shape.Object {
+	if len(path) == 0 {
+		return nil
+	}
+	if _, hidden := w.loops[path[0]]; hidden {
+		return nil
+	}
+	return shape.At(append(path, "0"))
 }
 
 func (w *presenceWalk) selection(x ast.Expr, known facts) {
@@ -99,7 +125,7 @@ func (w *presenceWalk) visitOperand(x ast.Expr, known facts) {
 func (w *presenceWalk) read(x ast.Expr, known facts) {
 	path := pathOf(x)
 	key := strings.Join(path, ".")
-	if len(path) == 0 || known[key] || w.reported[key] || !optional(path) {
+	if len(path) == 0 || known[key] || w.reported[key] || !w.optional(path) {
 		return
 	}
 	if t := w.ast.GetType(x.ID()); t != nil && t.Kind() == types.StructKind {
@@ -118,9 +144,15 @@ func (w *presenceWalk) read(x ast.Expr, known facts) {
 }
 
 // optional reports whether the path is a value of the action that may be
-// absent.
-func optional(path []string) bool {
+// absent, starting at the action or at a loop variable.
+func (w *presenceWalk) optional(path []string) bool {
 	object := shape.Action()
+	if element, loop := w.loops[path[0]]; loop {
+		object, path = element, path[1:]
+		if object == nil {
+			return false
+		}
+	}
 	for i, name := range path {
 		f := object.Field(name)
 		if f == nil {

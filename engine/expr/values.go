@@ -304,10 +304,11 @@ func (o object) ConvertToType(t ref.Type) ref.Val {
 	return types.NewErr("type conversion error from '%s' to '%s'", o.typ.cel, t)
 }
 
-// Equal compares all fields.
+// Equal compares all fields. The types are compared by name: each [Env] has its
+// own.
 func (o object) Equal(other ref.Val) ref.Val {
 	p, ok := other.(object)
-	return types.Bool(ok && o.typ == p.typ && reflect.DeepEqual(o.value, p.value))
+	return types.Bool(ok && o.typ.cel.TypeName() == p.typ.cel.TypeName() && reflect.DeepEqual(o.value, p.value))
 }
 
 // Type returns the CEL type.
