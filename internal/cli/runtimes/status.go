@@ -99,6 +99,10 @@ func printStatus(env *command.Env, r hubapi.Runtime) {
 	if heading("Evidence", len(r.Journals)) {
 		for _, j := range r.Journals {
 			_, _ = fmt.Fprintf(out, "  journal %s: %d of %d records at the hub\n", j.JournalID, j.AckedThrough, j.LastSeq)
+			for _, g := range j.Gaps {
+				_, _ = fmt.Fprintf(out, "    %s %s to %s: %d denied and %d allowed decisions were not recorded: %s\n",
+					io.Paint(iostreams.Red, "gap"), command.Time(g.From), command.Time(g.To), g.Denied, g.Allowed, g.Reason)
+			}
 		}
 	}
 }
