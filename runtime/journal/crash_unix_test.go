@@ -265,6 +265,46 @@ func TestAGapSurvivesItsProcess(t *testing.T) {
 	}
 }
 
+// TestWhatWasRefusedIsNotThereAfterAKill ends a process that wrote whole
+// records and could not sync them: those who appended were refused.
+func TestWhatWasRefusedIsNotThereAfterAKill(t *testing.T) {
+	t.Parallel()
+	for _, before := range []int{0, 1, 30} {
+		t.Run(fmt.Sprintf("behind %d records", before), func(t *testing.T) {
+			t.Parallel()
+			var writeErr, syncErr atomic.Pointer[error]
+			dir := t.TempDir()
+			// It does not try again before it is closed, as if it was killed.
+			opts := journal.WithLog(journal.Options{RetryInterval: time.Hour, SegmentBytes: 4 << 10}, func(dir string, log journal.Log) journal.Log {
+				return failingLog{log, dir, &writeErr, &syncErr}
+			})
+			j := open(t, dir, opts)
+			fill(t, j, before)
+			full := error(syscall.ENOSPC)
+			syncErr.Store(&full)
+			for range 3 {
+				if _, err := j.Append(t.Context(), []journal.Record{{Data: []byte("refused"), Loss: journal.LossDenied}}); err == nil {
+					t.Fatal("a record was taken while the disk was full")
+				}
+			}
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // what was told once is not told again
+				j = open(t, dir, journal.Options{})
+				waitFor(t, "the gap to be told", func() bool { return j.Status().Unrecorded == 0 })
+				checkGap(t, j, uint64(before), mesh.Gap{Denied: 3})
+				if texts := readAll(t, j, uint64(before)+1); len(texts) != 1 || texts[0] == "refused" {
+					t.Errorf("behind the last acknowledged record: %q, want the gap alone", texts)
+				}
+				if err := j.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // failingLog fails to write, after half of the bytes, or to sync.
 type failingLog struct {
 	journal.Log

@@ -29,28 +29,77 @@ type gapNote struct {
 	Gap   mesh.Gap `json:"gap"`
 }
 
-// openGapNote opens the note, creating it with all its blocks, and returns the
-// losses that the journal does not tell of yet. On a disk that is full already
-// there is no note: the file is nil and nothing is lost but the count.
-func openGapNote(dir string, last uint64) (*os.File, mesh.Gap, error) {
-	path := filepath.Join(dir, gapFile)
-	data, err := os.ReadFile(path)
+// told reports whether the record, the one behind After, tells of the gap. What
+// else stands there was written while the disk refused, and nobody was told
+// that it was.
+func (n gapNote) told(record []byte) bool {
+	var event mesh.Event
+	return json.Unmarshal(record, &event) == nil && event.Gap != nil &&
+		event.Gap.Denied >= n.Gap.Denied && event.Gap.Allowed >= n.Gap.Allowed
+}
+
+// readGapNote returns the note; the zero value if there is none that can be
+// read.
+func readGapNote(dir string) (gapNote, error) {
+	data, err := os.ReadFile(filepath.Join(dir, gapFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, mesh.Gap{}, fmt.Errorf("reading what the journal lost: %w", err)
+		return gapNote{}, fmt.Errorf("reading what the journal lost: %w", err)
 	}
 	var note gapNote
-	if len(data) == 0 || json.Unmarshal(data, &note) != nil || note.After != last {
-		note = gapNote{}
+	if json.Unmarshal(data, &note) != nil {
+		return gapNote{}, nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, fileMode)
+	return note, nil
+}
+
+// undo returns the log without what a process wrote that was ended while it
+// could not write, and the losses that the log does not tell of yet. Whoever
+// appended was told that these records are not there, and they are counted as
+// lost. A reader that has passed them proves the opposite, so nothing in front
+// of a cursor is ever removed.
+func undo(dir string, v verified, note gapNote, passed uint64) (verified, mesh.Gap, error) {
+	switch {
+	case note.Gap.From.IsZero() || v.last < note.After || passed > note.After:
+		return v, mesh.Gap{}, nil
+	case v.last == note.After:
+		return v, note.Gap, nil
+	}
+	record, err := readRecord(v.segments, note.After+1)
+	if err != nil || note.told(record) {
+		return v, mesh.Gap{}, err
+	}
+	if err := rewind(dir, note.After, false); err != nil {
+		return v, mesh.Gap{}, err
+	}
+	cut := v.cut
+	for _, s := range v.segments {
+		cut += s.bytes
+	}
+	if v, err = verifySegments(dir, passed); err != nil {
+		return v, mesh.Gap{}, err
+	}
+	for _, s := range v.segments {
+		cut -= s.bytes
+	}
+	v.cut = cut
+	return v, note.Gap, nil
+}
+
+// openGapNote opens the note, creating it with all its blocks. On a disk that
+// is full already there is none: nothing is lost but the count.
+func openGapNote(dir string) *os.File {
+	f, err := os.OpenFile(filepath.Join(dir, gapFile), os.O_CREATE|os.O_RDWR, fileMode)
 	if err != nil {
-		return nil, note.Gap, nil
+		return nil
 	}
-	if len(data) == 0 && writeGapNote(f, gapNote{}) != nil {
+	if info, err := f.Stat(); err == nil && info.Size() >= gapBytes {
+		return f
+	}
+	if writeGapNote(f, gapNote{}) != nil {
 		_ = f.Close()
-		return nil, note.Gap, nil
+		return nil
 	}
-	return f, note.Gap, nil
+	return f
 }
 
 // writeGapNote writes over the note in place.
@@ -113,5 +162,7 @@ func (j *Journal) settle(told mesh.Gap) {
 		j.gap = mesh.Gap{}
 		return
 	}
-	j.gap.From = told.To
+	if !told.From.IsZero() {
+		j.gap.From = told.To
+	}
 }

@@ -199,13 +199,17 @@ func Open(dir string, opts Options) (_ *Journal, err error) {
 	if j.id, err = identity(dir, len(log.segments) > 0 || j.cursors.max() > 0); err != nil {
 		return nil, err
 	}
+	note, err := readGapNote(dir)
+	if err != nil {
+		return nil, err
+	}
+	if log, j.gap, err = undo(j.segmentsDir, log, note, j.cursors.max()); err != nil {
+		return nil, err
+	}
 	if err := j.load(log); err != nil {
 		return nil, err
 	}
-	if j.gapNote, j.gap, err = openGapNote(dir, j.last); err != nil {
-		_ = j.log.Close()
-		return nil, err
-	}
+	j.gapNote = openGapNote(dir)
 	if !j.gap.From.IsZero() {
 		j.signal()
 	}

@@ -186,6 +186,74 @@ func TestWaitingAppendersShareASync(t *testing.T) {
 	}
 }
 
+// blockedLog syncs when it is let.
+type blockedLog struct {
+	journal.Log
+	syncing, proceed chan struct{}
+}
+
+func (l blockedLog) Sync() error {
+	select {
+	case l.syncing <- struct{}{}:
+		<-l.proceed
+	default:
+	}
+	return l.Log.Sync()
+}
+
+// TestAnOverloadIsToldOf loses a decision while the disk is slow but sound.
+func TestAnOverloadIsToldOf(t *testing.T) {
+	t.Parallel()
+	syncing, proceed := make(chan struct{}), make(chan struct{})
+	j := open(t, t.TempDir(), journal.WithLog(journal.Options{}, func(_ string, log journal.Log) journal.Log {
+		return blockedLog{log, syncing, proceed}
+	}))
+	// Whoever gives up waiting leaves the records where they wait.
+	giveUp := func(records []journal.Record) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := j.Append(ctx, records)
+		return err
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := j.Append(t.Context(), []journal.Record{{Data: []byte("first")}}); err != nil {
+			t.Errorf("appending: %v", err)
+		}
+	})
+	<-syncing
+	local := make([]byte, journal.MaxLocalBytes)
+	large := make([]journal.Record, 31)
+	for i := range large {
+		large[i] = journal.Record{Data: []byte("large"), Local: local}
+	}
+	if err := giveUp(large); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("62 MiB are to wait: %v", err)
+	}
+	lost := journal.Record{Data: local[:journal.MaxDataBytes], Local: local, Loss: journal.LossAllowed}
+	if err := giveUp([]journal.Record{lost}); mesh.CodeOf(err) != mesh.CodeUnavailable {
+		t.Fatalf("65 MiB are to be too much: %v", err)
+	}
+	close(proceed)
+	wg.Wait()
+	waitFor(t, "the loss to be told of", func() bool { return j.Status().Unrecorded == 0 })
+	last := j.Status().LastSeq
+	records, err := j.Read(1, int(last), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := uint64(0)
+	for _, r := range records {
+		var event mesh.Event
+		if json.Unmarshal(r.Data, &event) == nil && event.Gap != nil {
+			told += event.Gap.Allowed
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d losses were told of, want 1", told)
+	}
+}
+
 func TestReadStaysWithinBounds(t *testing.T) {
 	t.Parallel()
 	j := open(t, t.TempDir(), journal.Options{})

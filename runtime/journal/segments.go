@@ -55,6 +55,7 @@ type scan struct {
 	last  uint64 // sequence of the last whole record; first-1 if there is none
 	bytes int64  // length of the whole records
 	torn  []byte // what follows them
+	data  []byte // of the record the scan was to go through; nil if it did not get there
 }
 
 // scanSegment reads a segment up to its end, up to the record through, or up
@@ -85,6 +86,9 @@ func scanSegment(s segment, through uint64) (scan, error) {
 		}
 		found.last++
 		found.bytes += entryLength(int(size))
+		if found.last == through {
+			found.data = fr.record.Data
+		}
 	}
 	if found.bytes < s.bytes {
 		found.torn = make([]byte, s.bytes-found.bytes)
@@ -93,6 +97,17 @@ func scanSegment(s segment, through uint64) (scan, error) {
 		}
 	}
 	return found, nil
+}
+
+// readRecord returns the data of a record; nil if no segment holds it.
+func readRecord(segments []segment, seq uint64) ([]byte, error) {
+	for i := len(segments) - 1; i >= 0; i-- {
+		if segments[i].first <= seq {
+			found, err := scanSegment(segments[i], seq)
+			return found.data, err
+		}
+	}
+	return nil, nil
 }
 
 // entryLength is what an entry of n bytes takes in a segment.
