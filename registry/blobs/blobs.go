@@ -109,6 +109,10 @@ type Tenant struct {
 
 	mu       sync.Mutex
 	sessions map[registry.UploadID]*session
+
+	// storing is held shared while bytes have become a blob and nobody has
+	// written down yet who needs it, and alone while garbage is removed.
+	storing sync.RWMutex
 }
 
 func (t *Tenant) path(digest mesh.Digest) (string, error) {
@@ -139,16 +143,28 @@ func (t *Tenant) Open(digest mesh.Digest) (*os.File, error) {
 	return f, nil
 }
 
-// Remove removes a blob; one that is not there is no error.
-func (t *Tenant) Remove(digest mesh.Digest) error {
+// Collect removes a blob unless it is needed, and reports whether it did; one
+// that is not there is no error. needed is asked while no blob is between
+// being stored and being linked, see [Upload.Commit]: its answer holds until
+// the blob is gone. It must be quick, because uploads wait for it to end.
+func (t *Tenant) Collect(digest mesh.Digest, needed func() (bool, error)) (bool, error) {
 	path, err := t.path(digest)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return ioError("removing blob "+string(digest), err)
+	t.storing.Lock()
+	defer t.storing.Unlock()
+	if keep, err := needed(); err != nil || keep {
+		return false, err
 	}
-	return nil
+	err = os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, ioError("removing blob "+string(digest), err)
+	}
+	return true, nil
 }
 
 // Each calls fn for every blob with the time it was last stored, in no

@@ -41,6 +41,17 @@ func start(t *testing.T, tenant *Tenant) *Upload {
 	return u
 }
 
+// commit returns the size that link was told.
+func commit(t *testing.T, u *Upload, d mesh.Digest) (int64, error) {
+	t.Helper()
+	var size int64
+	err := u.Commit(t.Context(), d, func(n int64) error {
+		size = n
+		return nil
+	})
+	return size, err
+}
+
 func uploads(t *testing.T, tenant *Tenant) int {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(tenant.dir, uploadsDir))
@@ -60,15 +71,19 @@ func TestBlobRoundTrip(t *testing.T) {
 		if _, err := u.Append(t.Context(), 0, bytes.NewReader(data)); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := u.Commit(t.Context(), d); err != nil || n != int64(len(data)) {
+		if n, err := commit(t, u, d); err != nil || n != int64(len(data)) {
 			t.Fatalf("Commit: %d, %v", n, err)
 		}
 		f, err := tenant.Open(d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tenant.Remove(d); err != nil {
-			t.Fatal(err)
+		answer := func(needed bool) func() (bool, error) { return func() (bool, error) { return needed, nil } }
+		if removed, err := tenant.Collect(d, answer(true)); removed || err != nil {
+			t.Errorf("collecting what is needed: %v, %v", removed, err)
+		}
+		if removed, err := tenant.Collect(d, answer(false)); !removed || err != nil {
+			t.Fatalf("collecting what is not: %v, %v", removed, err)
 		}
 		got, err := io.ReadAll(f) // open files outlive their name
 		if err != nil || !bytes.Equal(got, data) {
@@ -76,10 +91,10 @@ func TestBlobRoundTrip(t *testing.T) {
 		}
 		_ = f.Close()
 		if _, err := tenant.Open(d); !errors.Is(err, registry.ErrBlobUnknown) {
-			t.Errorf("after Remove: %v", err)
+			t.Errorf("after Collect: %v", err)
 		}
-		if err := tenant.Remove(d); err != nil {
-			t.Errorf("removing what is gone: %v", err)
+		if removed, err := tenant.Collect(d, answer(false)); removed || err != nil {
+			t.Errorf("collecting what is gone: %v, %v", removed, err)
 		}
 	}
 	if n := uploads(t, tenant); n != 0 {
@@ -95,7 +110,7 @@ func TestHostileDigestIsNoPath(t *testing.T) {
 		if _, err := tenant.Open(d); !errors.Is(err, registry.ErrDigestInvalid) {
 			t.Errorf("Open(%q): %v", d, err)
 		}
-		if _, err := u.Commit(t.Context(), d); !errors.Is(err, registry.ErrDigestInvalid) {
+		if _, err := commit(t, u, d); !errors.Is(err, registry.ErrDigestInvalid) {
 			t.Errorf("Commit(%q): %v", d, err)
 		}
 	}
@@ -280,6 +295,91 @@ func TestWaitingEndsWithTheCaller(t *testing.T) {
 	}
 }
 
+// A client that stops sending holds up its own upload and nothing else.
+func TestNobodyWaitsForASlowClient(t *testing.T) {
+	t.Parallel()
+	_, tenant := openTenant(t, Options{})
+	slow := start(t, tenant)
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	busy.Go(func() { _, _ = slow.Append(t.Context(), 0, r) })
+	if _, err := w.Write([]byte("x")); err != nil { // the upload is held now
+		t.Fatal(err)
+	}
+	busy.Go(func() {
+		_ = slow.Commit(ctx, registry.DigestOf("", []byte("x")), func(int64) error { return nil })
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 100 { // some of them while Commit waits
+			other := start(t, tenant)
+			if _, err := commit(t, other, registry.DigestOf("", nil)); err != nil {
+				t.Errorf("another upload: %v", err)
+			}
+			if _, err := tenant.Collect(registry.DigestOf("", nil), func() (bool, error) { return false, nil }); err != nil {
+				t.Errorf("collecting: %v", err)
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Error("the collection and another upload wait for a client")
+	}
+	cancel()
+	_ = w.Close()
+	busy.Wait()
+}
+
+// Between being stored and being linked a blob looks like garbage.
+func TestCollectWaitsForTheLink(t *testing.T) {
+	t.Parallel()
+	_, tenant := openTenant(t, Options{})
+	d := registry.DigestOf("", nil)
+	asked, collected := make(chan struct{}), make(chan bool, 1)
+	err := start(t, tenant).Commit(t.Context(), d, func(int64) error {
+		go func() {
+			removed, err := tenant.Collect(d, func() (bool, error) {
+				close(asked)
+				return true, nil
+			})
+			collected <- removed || err != nil
+		}()
+		select {
+		case <-asked:
+			t.Error("asked whether a blob is needed while that is being written down")
+		case <-time.After(50 * time.Millisecond): // time for it to go wrong
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if <-collected {
+		t.Error("what is needed was collected")
+	}
+}
+
+// What is written down nowhere must not stay for good.
+func TestBlobThatCannotBeLinkedIsGarbage(t *testing.T) {
+	t.Parallel()
+	_, tenant := openTenant(t, Options{})
+	d := registry.DigestOf("", nil)
+	want := errors.New("no database")
+	u := start(t, tenant)
+	if err := u.Commit(t.Context(), d, func(int64) error { return want }); !errors.Is(err, want) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := u.Size(t.Context()); !errors.Is(err, registry.ErrUploadUnknown) {
+		t.Errorf("the upload: %v", err)
+	}
+	if removed, err := tenant.Collect(d, func() (bool, error) { return false, nil }); !removed || err != nil {
+		t.Errorf("collecting: %v, %v", removed, err)
+	}
+}
+
 func TestEachListsWhatIsStored(t *testing.T) {
 	t.Parallel()
 	_, tenant := openTenant(t, Options{})
@@ -288,7 +388,7 @@ func TestEachListsWhatIsStored(t *testing.T) {
 	if _, err := u.Append(t.Context(), -1, strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := u.Commit(t.Context(), d); err != nil {
+	if _, err := commit(t, u, d); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(tenant.dir, blobsDir, "sha256", "README"), nil, 0o600); err != nil {

@@ -246,31 +246,38 @@ func (u *Upload) hashFile(h hash.Hash) (int64, error) {
 }
 
 // Commit ends the upload. If its bytes have the digest they become a durable
-// blob, whose size is returned; otherwise they are removed.
+// blob, and link is called with their number to write down who needs it;
+// until link returns, [Tenant.Collect] does not take the blob for garbage. If
+// the bytes have another digest they are removed. An error of link is returned
+// as it is and leaves the blob to be collected.
 //
 // Errors: [registry.ErrDigestInvalid], [registry.ErrUploadUnknown].
-func (u *Upload) Commit(ctx context.Context, digest mesh.Digest) (int64, error) {
+func (u *Upload) Commit(ctx context.Context, digest mesh.Digest, link func(size int64) error) error {
 	path, err := u.tenant.path(digest)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := u.acquire(ctx); err != nil {
-		return 0, err
+		return err
 	}
 	defer u.release()
 	defer u.end() // a no-op for the file once it is renamed
 	got, err := u.digest(digest)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if got != digest {
-		return 0, registry.ErrDigestInvalid.With("the uploaded bytes have digest %s, not %s", got, digest).
+		return registry.ErrDigestInvalid.With("the uploaded bytes have digest %s, not %s", got, digest).
 			WithHint("the bytes were changed on the way, or the digest is another blob's; upload again")
 	}
+	// Not before here: a lock held while a client still sends would make the
+	// collection, and behind it every other upload, wait for that client.
+	u.tenant.storing.RLock()
+	defer u.tenant.storing.RUnlock()
 	if err := u.store(path); err != nil {
-		return 0, ioError("storing blob "+string(digest), err)
+		return ioError("storing blob "+string(digest), err)
 	}
-	return u.session.size, nil
+	return link(u.session.size)
 }
 
 func (u *Upload) digest(like mesh.Digest) (mesh.Digest, error) {
@@ -367,28 +374,34 @@ func (t *Tenant) expire(ctx context.Context, before time.Time) (int, error) {
 			continue // ended since, or still moving
 		}
 		id, _, _ := strings.Cut(e.Name(), ".")
-		if t.giveUp(registry.UploadID(id), filepath.Join(dir, e.Name())) {
+		if t.giveUp(registry.UploadID(id), filepath.Join(dir, e.Name()), before) {
 			count++
 		}
 	}
 	return count, nil
 }
 
-// giveUp ends an upload nobody works on right now.
-func (t *Tenant) giveUp(id registry.UploadID, path string) bool {
+// giveUp ends an upload nobody works on right now, unless somebody did since
+// it was found to rest.
+func (t *Tenant) giveUp(id registry.UploadID, path string, before time.Time) bool {
 	t.mu.Lock()
 	s, ok := t.sessions[id]
-	t.mu.Unlock()
 	if !ok {
+		// Under the lock, so that nobody resumes what is being removed.
+		defer t.mu.Unlock()
 		return os.Remove(path) == nil
 	}
+	t.mu.Unlock()
 	u := &Upload{tenant: t, id: id, path: path, session: s}
 	select {
 	case s.lock <- struct{}{}:
 		defer u.release()
-		u.end()
-		return true
 	default:
 		return false
 	}
+	if info, err := os.Stat(path); err == nil && info.ModTime().After(before) {
+		return false
+	}
+	u.end()
+	return true
 }

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -30,16 +29,11 @@ type Store struct {
 
 	meta  metadata.Store
 	blobs *blobs.Tenant
-
-	// storing is held shared while bytes have become a blob and the row is not
-	// there yet, and alone while garbage is told from the rest.
-	storing sync.RWMutex
 }
 
 var _ registry.Store = (*Store)(nil)
 
-// New joins the two halves, which must belong to the same tenant. Only one
-// Store may exist for a tenant.
+// New joins the two halves, which must belong to the same tenant.
 func New(meta metadata.Store, bytes *blobs.Tenant) *Store {
 	return &Store{ManifestReader: meta, Lister: meta, meta: meta, blobs: bytes}
 }
@@ -124,14 +118,12 @@ type upload struct {
 }
 
 // Commit implements [registry.Upload].
-func (u *upload) Commit(ctx context.Context, digest mesh.Digest) (registry.BlobInfo, error) {
-	u.store.storing.RLock()
-	defer u.store.storing.RUnlock()
-	size, err := u.Upload.Commit(ctx, digest)
-	if err != nil {
-		return registry.BlobInfo{}, err
-	}
-	return u.store.meta.LinkBlob(ctx, u.repo, digest, size)
+func (u *upload) Commit(ctx context.Context, digest mesh.Digest) (info registry.BlobInfo, err error) {
+	err = u.Upload.Commit(ctx, digest, func(size int64) error {
+		info, err = u.store.meta.LinkBlob(ctx, u.repo, digest, size)
+		return err
+	})
+	return info, err
 }
 
 // CollectGarbage removes the bytes no repository has any more and that were
@@ -154,15 +146,10 @@ func (s *Store) CollectGarbage(ctx context.Context, before time.Time) (int, erro
 }
 
 func (s *Store) collect(ctx context.Context, digest mesh.Digest) (bool, error) {
-	linked, err := s.meta.BlobLinked(ctx, digest)
-	if err != nil || linked {
+	linked := func() (bool, error) { return s.meta.BlobLinked(ctx, digest) }
+	// Most blobs are: those are told without anybody having to wait.
+	if yes, err := linked(); err != nil || yes {
 		return false, err
 	}
-	s.storing.Lock()
-	defer s.storing.Unlock()
-	// Again, now that nothing is between being stored and being linked.
-	if linked, err = s.meta.BlobLinked(ctx, digest); err != nil || linked {
-		return false, err
-	}
-	return true, s.blobs.Remove(digest)
+	return s.blobs.Collect(digest, linked)
 }
