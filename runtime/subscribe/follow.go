@@ -143,7 +143,8 @@ func (s *Subscriber) fetch(ctx context.Context, w wanted, item hubapi.ResolvedSu
 // standingRefusal is a refusal that nothing has ended yet.
 type standingRefusal struct {
 	mesh.Refusal
-	since time.Time
+	since    time.Time
+	revision string // of the hub's set when the content was last looked at
 }
 
 // refuse notes that a bundle is not put into force, and records it unless the
@@ -155,10 +156,13 @@ func (s *Subscriber) refuse(ctx context.Context, w wanted, item hubapi.ResolvedS
 	}
 	s.reason(w, s.staying(current, r.Reason))
 	s.mu.Lock()
-	known := s.refusals[w.String()].Refusal == r
+	standing := s.refusals[w.String()]
+	known := standing.Refusal == r
 	if !known {
-		s.refusals[w.String()] = standingRefusal{Refusal: r, since: time.Now()}
+		standing = standingRefusal{Refusal: r, since: time.Now()}
 	}
+	standing.revision = s.lastSet.Revision
+	s.refusals[w.String()] = standing
 	s.mu.Unlock()
 	if known {
 		return
@@ -169,12 +173,14 @@ func (s *Subscriber) refuse(ctx context.Context, w wanted, item hubapi.ResolvedS
 }
 
 // refusedForGood reports whether the same content was refused for a reason that
-// does not pass. Signatures can still arrive, so those are looked at again.
+// does not pass, since the hub last had news. Signatures can still arrive, so
+// those are looked at again without any. With news it is looked at once more:
+// what was refused may have been what a broken hub made of the bundle.
 func (s *Subscriber) refusedForGood(w wanted, d mesh.Digest) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, ok := s.refusals[w.String()]
-	return ok && r.Digest == d && permanent(r.Code)
+	return ok && r.Digest == d && permanent(r.Code) && r.revision == s.lastSet.Revision
 }
 
 // clear ends the standing refusal of a subscription.

@@ -101,14 +101,23 @@ func (s store) layout(d mesh.Digest) string {
 	return filepath.Join(s.dir, bundlesDir, strings.Replace(string(d), ":", "-", 1))
 }
 
-// put stores a bundle and the signatures that were verified.
+// staging is the suffix of a layout that is not whole yet.
+const staging = ".new"
+
+// put stores a bundle and the signatures that were verified. The layout is
+// made beside its place and moved there when it is whole: what a process that
+// was ended left of one would never be accepted as a layout again.
 func (s store) put(b *bundle.Bundle, signatures []trust.Signature) error {
 	dir := s.layout(b.Digest)
+	made := dir + staging
 	if err := os.MkdirAll(filepath.Dir(dir), dirMode); err != nil {
 		return fmt.Errorf("storing a bundle: %w", err)
 	}
+	if err := os.RemoveAll(made); err != nil {
+		return fmt.Errorf("storing bundle %s: %w", b.Digest, err)
+	}
 	artifact := b.Artifact()
-	if err := artifact.WriteLayout(dir, ""); err != nil {
+	if err := artifact.WriteLayout(made, ""); err != nil {
 		return fmt.Errorf("storing bundle %s: %w", b.Digest, err)
 	}
 	for _, sig := range signatures {
@@ -116,9 +125,16 @@ func (s store) put(b *bundle.Bundle, signatures []trust.Signature) error {
 		if err != nil {
 			continue // it was passed over when it was verified, too
 		}
-		if err := attached.WriteLayout(dir, ""); err != nil {
+		if err := attached.WriteLayout(made, ""); err != nil {
 			return fmt.Errorf("storing a signature of bundle %s: %w", b.Digest, err)
 		}
+	}
+	// What stands there is damaged: a bundle that is sound is not fetched again.
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("storing bundle %s: %w", b.Digest, err)
+	}
+	if err := os.Rename(made, dir); err != nil {
+		return fmt.Errorf("storing bundle %s: %w", b.Digest, err)
 	}
 	return durable.SyncDir(filepath.Dir(dir))
 }

@@ -51,6 +51,7 @@ type shelf struct {
 	signatures map[mesh.Digest][]trust.Signature
 	pulls      atomic.Int64
 	down       atomic.Bool
+	damages    atomic.Bool
 }
 
 func newShelf() *shelf {
@@ -68,6 +69,9 @@ func (s *shelf) Signatures(_ context.Context, _ mesh.BundleRef, d mesh.Digest) (
 
 func (s *shelf) Pull(ctx context.Context, _ mesh.BundleRef, d mesh.Digest) (*bundle.Bundle, error) {
 	s.pulls.Add(1)
+	if s.damages.Load() {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the content has another digest")
+	}
 	s.mu.Lock()
 	a, ok := s.bundles[d]
 	s.mu.Unlock()
@@ -536,6 +540,60 @@ func TestARegistryThatFailsIsAskedAgain(t *testing.T) {
 	}
 	w.shelf.down.Store(false)
 	waitFor(t, "1.0.0", func() bool { return r.version() == "1.0.0" })
+}
+
+// TestAContentThatWasDamagedOnItsWay is refused once for each piece of news the
+// hub has, and taken when it arrives whole.
+func TestAContentThatWasDamagedOnItsWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "acme/reading@^1", "acme/other")
+	w.shelf.damages.Store(true)
+	offered := w.release("acme/reading@^1", "1.0.0", "support")
+	w.hub.Offer(offered)
+	r := w.start(true)
+	waitFor(t, "the refusal", func() bool { return len(r.Status().Refusals) == 1 })
+	unsigned := w.offer("acme/other", w.shelf.build(t, "other", "1.2.0", "x"))
+	w.hub.Offer(offered, unsigned) // has the set looked at every second
+	waitFor(t, "the second refusal", func() bool { return len(r.Status().Refusals) == 2 })
+	pulls := w.shelf.pulls.Load()
+	if pulls != 2 {
+		t.Errorf("%d pulls, want one for each of two sets", pulls)
+	}
+	w.shelf.damages.Store(false)
+	w.shelf.sign(t, w.key, unsigned.Digest)
+	waitFor(t, "the other bundle", func() bool { return r.version() == "1.2.0" })
+	if n := w.shelf.pulls.Load(); n != pulls+1 {
+		t.Errorf("%d pulls, want %d: without news what was refused is not asked for", n, pulls+1)
+	}
+	if n := r.count(mesh.EventRefusal); n != 2 {
+		t.Errorf("%d refusals are recorded, want 2", n)
+	}
+	w.hub.Offer(offered, unsigned)
+	waitFor(t, "1.0.0", func() bool { return len(r.Status().InForce) == 2 })
+}
+
+// TestALayoutThatACrashLeft puts there what a process left that was ended
+// while it stored a bundle.
+func TestALayoutThatACrashLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "acme/reading@^1")
+	offered := w.release("acme/reading@^1", "1.0.0", "support")
+	for _, suffix := range []string{"", ".new"} {
+		dir := filepath.Join(w.dir, "bundles", strings.Replace(string(offered.Digest), ":", "-", 1)+suffix)
+		if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.hub.Offer(offered)
+	r := w.start(true)
+	waitFor(t, "1.0.0", func() bool { return r.version() == "1.0.0" })
+	r.stop()
+	if r = w.start(false); r.version() != "1.0.0" {
+		t.Errorf("%q is in force after a restart: %s", r.version(), r.reason())
+	}
 }
 
 func TestAHubThatForgotEnrolsAgain(t *testing.T) {
