@@ -401,6 +401,44 @@ func TestLatest(t *testing.T) {
 	latest(first)
 }
 
+// TestAChannelThatMovesIsNews: who follows it is told, although no release
+// changes.
+func TestAChannelThatMovesIsNews(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.work(t)
+	ctx := t.Context()
+	first, second := pack(t, "1.0.0", nil), pack(t, "1.1.0", nil)
+	s.push(t, "acme/tickets", first, "1.0.0", "stable")
+	s.push(t, "acme/tickets", second, "1.1.0")
+	s.await(t, "1.1.0", hubapi.StatusUnsigned)
+	idle := func() {
+		t.Helper()
+		until(t, "the outbox is empty", func() bool {
+			n, err := s.outbox.Depth(ctx)
+			return err == nil && n == 0
+		})
+	}
+	told := func(what string, want bool, change func()) {
+		t.Helper()
+		idle()
+		before := s.notify.Version(catalog.TopicReleases)
+		change()
+		idle()
+		if got := s.notify.Version(catalog.TopicReleases) != before; got != want {
+			t.Errorf("%s: told = %v, want %v", what, got, want)
+		}
+	}
+	told("stable moves", true, func() { s.push(t, "acme/tickets", second, "stable") })
+	told("a tag nobody can subscribe to", false, func() { s.push(t, "acme/tickets", second, "Build_7") })
+	told("latest", false, func() { s.push(t, "acme/tickets", second, "latest") })
+	told("stable is deleted", true, func() {
+		if _, err := s.registry.DeleteTag(ctx, "acme/tickets", "stable"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestPoisonDoesNotBlock(t *testing.T) {
 	t.Parallel()
 	for name, panics := range map[string]bool{"error": false, "panic": true} {

@@ -79,8 +79,8 @@ func NewIndexer(content func(mesh.TenantID) Content, r Releases, k Keys, f catal
 }
 
 // Event brings up to date what a registry event is about, and reports whether
-// any release changed. Events about repositories that cannot hold bundles are
-// no error.
+// subscriptions can mean something else now: any release changed, or a channel
+// moved. Events about repositories that cannot hold bundles are no error.
 func (x *Indexer) Event(ctx context.Context, e registry.Event) (changed bool, err error) {
 	ref, ok := e.Repository.BundleRef()
 	if !ok {
@@ -93,6 +93,7 @@ func (x *Indexer) Event(ctx context.Context, e registry.Event) (changed bool, er
 	if err != nil {
 		return false, err
 	}
+	changed = slices.ContainsFunc(e.Tags, isChannel)
 	for _, v := range versions {
 		c, err := x.Release(ctx, e.Tenant, ref, v, false)
 		if err != nil {
@@ -126,6 +127,16 @@ func (x *Indexer) concerned(ctx context.Context, ref mesh.BundleRef, e registry.
 	}
 	slices.Sort(versions)
 	return slices.Compact(versions), nil
+}
+
+// isChannel reports whether a tag is a moving one that subscriptions name. What
+// "latest" means follows from the releases, not from the tag.
+func isChannel(t registry.Tag) bool {
+	if t == tagLatest {
+		return false
+	}
+	s, err := mesh.ParseSubscription("namespace/name@" + string(t))
+	return err == nil && s.Kind() == mesh.SelectChannel
 }
 
 // Release brings one version up to date and reports whether it changed. With
