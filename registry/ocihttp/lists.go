@@ -22,6 +22,9 @@ import (
 // read no more than 4 MiB.
 const maxReferrersSize = 3 << 20
 
+// referrersAtATime bounds how many are in memory beyond that.
+const referrersAtATime = 16
+
 func isFault(err error, fault *registry.Fault) bool { return errors.Is(err, fault) }
 
 // detached is a context that outlives the client.
@@ -112,36 +115,54 @@ func (c *call) listRepositories() error {
 
 func (c *call) listReferrers() error {
 	artifactType := c.query.Get("artifactType")
-	last := mesh.Digest(c.query.Get("last"))
-	list, err := c.store.Referrers(c.ctx(), c.repo, c.digest, artifactType, last, c.opts.PageSize+1)
+	list, more, err := c.referrersPage(artifactType)
 	if err != nil {
 		return err
 	}
 	index := ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageIndex,
-		Manifests: []ocispec.Descriptor{},
+		Manifests: make([]ocispec.Descriptor, 0, len(list)),
 	}
-	size := 0
-	for i, m := range list {
-		size += sizeOf(m)
-		if i == c.opts.PageSize || (i > 0 && size > maxReferrersSize) {
-			more := url.Values{}
-			if artifactType != "" {
-				more.Set("artifactType", artifactType)
-			}
-			c.next(string(list[i-1].Digest), more)
-			break
-		}
+	for _, m := range list {
 		index.Manifests = append(index.Manifests, ocispec.Descriptor{
 			MediaType: m.MediaType, ArtifactType: m.ArtifactType,
 			Digest: digest.Digest(m.Digest), Size: m.Size, Annotations: m.Annotations,
 		})
 	}
+	filter := url.Values{}
 	if artifactType != "" {
+		filter.Set("artifactType", artifactType)
 		c.w.Header().Set("OCI-Filters-Applied", "artifactType")
 	}
+	if more {
+		c.next(string(list[len(list)-1].Digest), filter)
+	}
 	return c.writeJSON(ocispec.MediaTypeImageIndex, index)
+}
+
+// referrersPage returns the referrers of one answer, at least one if there
+// are any, and whether more follow. It asks for a few at a time, or a request
+// could make us hold a whole page of the largest manifests.
+func (c *call) referrersPage(artifactType string) (page []registry.ManifestInfo, more bool, err error) {
+	last := mesh.Digest(c.query.Get("last"))
+	for size := 0; ; {
+		list, err := c.store.Referrers(c.ctx(), c.repo, c.digest, artifactType, last, referrersAtATime)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, m := range list {
+			size += sizeOf(m)
+			if len(page) == c.opts.PageSize || (len(page) > 0 && size > maxReferrersSize) {
+				return page, true, nil
+			}
+			page = append(page, m)
+		}
+		if len(list) < referrersAtATime {
+			return page, false, nil
+		}
+		last = list[len(list)-1].Digest
+	}
 }
 
 // descriptorOverhead is more than the fixed parts of a descriptor take as

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -369,6 +370,44 @@ func TestReferrersAnswerIsBounded(t *testing.T) {
 	if pages != 3 {
 		t.Errorf("%d pages", pages)
 	}
+}
+
+// The largest manifests are all annotations. One request must not make the
+// server read a thousand of them to answer with one.
+func TestReferrersAreReadAFewAtATime(t *testing.T) {
+	t.Parallel()
+	s := &countingStore{Store: newStore(t, blobs.Options{})}
+	registrytest.Put(t, s, "acme/privacy", "{}")
+	subject := digest.Digest(sum("the subject"))
+	const all = 40
+	for i := range all {
+		registrytest.PushImage(t, s, "acme/privacy", registrytest.Image(func(m *ocispec.Manifest) {
+			m.Subject = &ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: subject, Size: 1}
+			m.Annotations = map[string]string{"i": fmt.Sprint(i)}
+		}), nil)
+	}
+	server := httptest.NewServer(ocihttp.New(ocihttp.Single(s), ocihttp.Options{}))
+	t.Cleanup(server.Close)
+	c := &client{t: t, url: server.URL, store: s}
+	got := c.do(http.MethodGet, repo+"/referrers/"+string(subject), nil).want(t, http.StatusOK, "").header(t, "Link", "")
+	var index ocispec.Index
+	if err := json.Unmarshal([]byte(got.body), &index); err != nil || len(index.Manifests) != all {
+		t.Errorf("%d referrers, %v", len(index.Manifests), err)
+	}
+	if most := s.most.Load(); most == 0 || most > 20 {
+		t.Errorf("%d at a time", most)
+	}
+}
+
+// countingStore remembers how many referrers it was asked for at once.
+type countingStore struct {
+	registry.Store
+	most atomic.Int64
+}
+
+func (s *countingStore) Referrers(ctx context.Context, repo registry.Name, subject mesh.Digest, artifactType string, after mesh.Digest, limit int) ([]registry.ManifestInfo, error) {
+	s.most.Store(max(s.most.Load(), int64(limit)))
+	return s.Store.Referrers(ctx, repo, subject, artifactType, after, limit)
 }
 
 // nextPage returns the link to the next page, "" at the end.
