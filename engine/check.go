@@ -2,7 +2,10 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -19,7 +22,8 @@ const (
 // checkedPolicy is a document whose expressions were compiled.
 type checkedPolicy struct {
 	env      *expr.Env
-	rules    []*rule // like doc.Rules, without controls and values of params
+	compiled map[string]*compiled // by source
+	rules    []*rule              // like doc.Rules, without controls and values of params
 	findings []mesh.Finding
 }
 
@@ -31,7 +35,7 @@ func check(doc *policy.Document) *checkedPolicy {
 			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
 		}}}
 	}
-	c := &checkedPolicy{env: env}
+	c := &checkedPolicy{env: env, compiled: compileAll(env, doc)}
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
 		if r.Primitive != "" {
@@ -41,6 +45,49 @@ func check(doc *policy.Document) *checkedPolicy {
 		}
 	}
 	return c
+}
+
+// compiled is what became of one expression.
+type compiled struct {
+	expr   *expr.Expr // nil if it has errors
+	issues []expr.Issue
+}
+
+// compileAll compiles the expressions of custom rules, each source once and on
+// every processor: parsing CEL is what takes the time of a large policy.
+func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
+	all := map[string]*compiled{}
+	var sources []string
+	for i := range doc.Rules {
+		for _, e := range []policy.Expr{doc.Rules[i].When, doc.Rules[i].Require} {
+			if !e.IsZero() && all[e.Source] == nil {
+				all[e.Source] = &compiled{}
+				sources = append(sources, e.Source)
+			}
+		}
+	}
+	var next atomic.Int64
+	var crashed atomic.Pointer[string]
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(sources)) {
+		workers.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					trace := fmt.Sprintf("%v\n%s", p, debug.Stack())
+					crashed.Store(&trace)
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
+				out := all[sources[i]]
+				out.expr, out.issues = env.Compile(sources[i])
+			}
+		})
+	}
+	workers.Wait()
+	if trace := crashed.Load(); trace != nil {
+		panic(*trace) // where the caller can recover it, as without workers
+	}
+	return all
 }
 
 func paramsRecord(doc *policy.Document) expr.Record {
@@ -80,14 +127,15 @@ func (c *checkedPolicy) custom(source *policy.Rule) {
 	c.rules = append(c.rules, r)
 }
 
-// compile returns nil for no expression and for one with errors.
+// compile reports what is wrong with an expression and returns nil for no
+// expression and for one with errors.
 func (c *checkedPolicy) compile(e policy.Expr) *expr.Expr {
 	if e.IsZero() {
 		return nil
 	}
-	x, issues := c.env.Compile(e.Source)
-	c.report(e, issues)
-	return x
+	out := c.compiled[e.Source]
+	c.report(e, out.issues)
+	return out.expr
 }
 
 func (c *checkedPolicy) report(e policy.Expr, issues []expr.Issue) {
