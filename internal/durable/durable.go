@@ -3,7 +3,8 @@
 // one, never a part of it, whatever happens to the machine.
 //
 // It is for small files that are replaced as a whole, such as keys, cursors
-// and state. Content that grows is the journal's business.
+// and state. Content that grows is the journal's business. A [Lock] keeps a
+// second process away from a directory of such files.
 package durable
 
 import (
@@ -15,7 +16,9 @@ import (
 // WriteFile replaces the file at path: it writes a new file beside it, syncs
 // that to disk, renames it over path and syncs the directory. The new file has
 // the permissions perm from the start, so that a secret is never readable
-// wider than that, not even for a moment. On an error path is unchanged.
+// wider than that, not even for a moment. After an error path holds the former
+// content, or, if only the directory could not be synced, the new one, which
+// may then not survive a power failure.
 func WriteFile(path string, data []byte, perm os.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")

@@ -16,6 +16,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/catalog/posture"
 	catalogsqlite "github.com/ai-agent-mesh/mesh/catalog/sqlite"
 	"github.com/ai-agent-mesh/mesh/internal/auth"
+	"github.com/ai-agent-mesh/mesh/internal/durable"
 	"github.com/ai-agent-mesh/mesh/internal/sqlite"
 	"github.com/ai-agent-mesh/mesh/migrations"
 	"github.com/ai-agent-mesh/mesh/registry"
@@ -28,7 +29,7 @@ const dirMode = 0o700
 
 // parts is everything a hub opens, in the order it is opened.
 type parts struct {
-	lock  *os.File
+	lock  *durable.Lock
 	db    *sqlite.DB
 	store *catalogsqlite.Store
 	blobs *blobs.Store
@@ -131,7 +132,7 @@ func (p *parts) close() error {
 		errs = append(errs, p.db.Close())
 	}
 	if p.lock != nil {
-		errs = append(errs, p.lock.Close())
+		errs = append(errs, p.lock.Release())
 	}
 	return errors.Join(errs...)
 }
@@ -147,4 +148,14 @@ func (t tags) Tag(ctx context.Context, _ mesh.TenantID, ref mesh.BundleRef, tag 
 	}
 	m, err := t.store.StatManifest(ctx, registry.Name(ref.String()), registry.ByTag(parsed))
 	return m.Digest, err
+}
+
+// lockDataDir takes the data directory for this process.
+func lockDataDir(path string) (*durable.Lock, error) {
+	l, err := durable.Acquire(path)
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, mesh.Errorf(mesh.CodeConflict, "another hub uses this data directory: it holds %s", path).
+			WithHint("stop the other hub, or give this one a directory of its own with --data-dir")
+	}
+	return l, err
 }

@@ -143,7 +143,7 @@ type Journal struct {
 	dir, segmentsDir string
 	opts             Options
 	id               mesh.JournalID
-	lock             *os.File
+	lock             *durable.Lock
 	cursors          *cursors
 	cut              int64
 	gapNote          *os.File // nil if it could not be made
@@ -181,12 +181,12 @@ func Open(dir string, opts Options) (_ *Journal, err error) {
 	if err := os.MkdirAll(j.segmentsDir, dirMode); err != nil {
 		return nil, fmt.Errorf("creating the journal: %w", err)
 	}
-	if j.lock, err = lock(filepath.Join(dir, lockFile)); err != nil {
+	if j.lock, err = acquire(filepath.Join(dir, lockFile)); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			_ = unlock(j.lock)
+			_ = j.lock.Release()
 		}
 	}()
 	if j.cursors, err = loadCursors(dir); err != nil {
@@ -425,9 +425,20 @@ func (j *Journal) Close() error {
 	if j.gapNote != nil {
 		err = errors.Join(err, j.gapNote.Close())
 	}
-	return errors.Join(err, unlock(j.lock))
+	return errors.Join(err, j.lock.Release())
 }
 
 func errClosed() error {
 	return mesh.Errorf(mesh.CodeUnavailable, "the journal is closed")
+}
+
+// acquire takes the journal for this process: two runtimes would number
+// different records alike.
+func acquire(path string) (*durable.Lock, error) {
+	l, err := durable.Acquire(path)
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, mesh.Errorf(mesh.CodeConflict, "the journal is in use: another process holds %s", path).
+			WithHint("stop the other runtime, or give this one a data directory of its own with --data-dir")
+	}
+	return l, err
 }
