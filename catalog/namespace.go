@@ -135,7 +135,7 @@ func (s *Namespaces) Keys(ctx context.Context, tenant mesh.TenantID, name mesh.N
 	page := hubapi.Page[hubapi.Key]{Items: []hubapi.Key{}}
 	if _, err := s.store.Namespace(ctx, tenant, name); err != nil {
 		if mesh.CodeOf(err) == mesh.CodeNotFound {
-			return page, errNoNamespace(name)
+			return page, ErrNoNamespace(name)
 		}
 		return page, err
 	}
@@ -144,9 +144,11 @@ func (s *Namespaces) Keys(ctx context.Context, tenant mesh.TenantID, name mesh.N
 	return page, err
 }
 
-func errNoNamespace(name mesh.Namespace) error {
+// ErrNoNamespace is the error for a namespace that does not exist, and for one
+// that the caller must not learn of.
+func ErrNoNamespace(name mesh.Namespace) error {
 	return mesh.Errorf(mesh.CodeNotFound, "there is no namespace %s", name).
-		WithHint("an administrator's push or `mesh vendor key add` creates it")
+		WithHint("an administrator's push or `mesh vendor key add` creates it; if it is private, send a token")
 }
 
 // AddKey registers a public key, PEM in PKIX form, that signatures of the

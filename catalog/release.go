@@ -131,7 +131,7 @@ func NewBundles(store BundleStore) *Bundles { return &Bundles{store: store} }
 func (b *Bundles) Get(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, version string) (hubapi.BundleDetail, error) {
 	r, err := b.find(ctx, tenant, ref, version)
 	if mesh.CodeOf(err) == mesh.CodeNotFound {
-		return hubapi.BundleDetail{}, notFound(ref, version)
+		return hubapi.BundleDetail{}, ErrNoBundle(ref, version)
 	}
 	if err != nil {
 		return hubapi.BundleDetail{}, err
@@ -160,17 +160,19 @@ func (b *Bundles) find(ctx context.Context, tenant mesh.TenantID, ref mesh.Bundl
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, notFound(ref, version)
+			return nil, ErrNoBundle(ref, version)
 		}
 		return &found[len(found)-1], nil
 	}
 	return b.store.Release(ctx, tenant, ref, version)
 }
 
-func notFound(ref mesh.BundleRef, version string) error {
+// ErrNoBundle is the error for a bundle, or a version of it, that does not
+// exist, and for one that the caller must not learn of.
+func ErrNoBundle(ref mesh.BundleRef, version string) error {
 	if version == "" {
 		return mesh.Errorf(mesh.CodeNotFound, "there is no bundle %s", ref).
-			WithHint("look for it with `mesh catalog search`")
+			WithHint("look for it with `mesh catalog search`; if it is private, send a token")
 	}
 	return mesh.Errorf(mesh.CodeNotFound, "%s has no release %s", ref, version).
 		WithHint("`mesh catalog versions " + ref.String() + "` lists what there is")
@@ -183,7 +185,7 @@ func (b *Bundles) Versions(ctx context.Context, tenant mesh.TenantID, ref mesh.B
 		return b.store.Versions(ctx, tenant, ref, after, n)
 	}, func(v hubapi.Version) string { return v.Version })
 	if err == nil && len(page.Items) == 0 && cursor == "" {
-		return page, notFound(ref, "")
+		return page, ErrNoBundle(ref, "")
 	}
 	return page, err
 }

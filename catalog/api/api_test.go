@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -257,6 +258,71 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	if len(bodies) != 1 {
 		t.Errorf("%d different answers to one request", len(bodies))
+	}
+}
+
+// gone is a client that goes away as soon as its request was carried out.
+type gone struct {
+	http.ResponseWriter
+	leave func()
+}
+
+func (g gone) WriteHeader(int)             { g.leave() }
+func (g gone) Write(p []byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestAnAnswerThatDidNotArriveIsKept(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	ctx, leave := context.WithCancel(t.Context())
+	req := httptest.NewRequestWithContext(ctx, "POST", "/api/v1/runtimes", strings.NewReader(enrolment("edge")))
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	req.Header.Set("Idempotency-Key", "one")
+	s.Config.Handler.ServeHTTP(gone{httptest.NewRecorder(), leave}, req)
+	again := s.do(t, "POST", "/runtimes", enrolment("edge"), "Idempotency-Key", "one")
+	if again.status != http.StatusCreated || again.header.Get("Idempotent-Replayed") == "" {
+		t.Errorf("%d %s: the request was carried out twice", again.status, again.body)
+	}
+}
+
+// TestAKeyDoesNotBoundTheBody: batches have a bound of their own.
+func TestAKeyDoesNotBoundTheBody(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	batch := `{"runtimeId":"rt_x","journalId":"` + strings.Repeat("j", 2<<20) + `"}`
+	if a := s.do(t, "POST", "/telemetry/batches", batch, "Idempotency-Key", "one"); a.problem.Code != mesh.CodeInvalid {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestPrivateNamespacesAreHidden asks anonymously: what is private looks like
+// what does not exist.
+func TestPrivateNamespacesAreHidden(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	if a := s.do(t, "POST", "/namespaces", `{"name":"secret","visibility":"private"}`); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for _, path := range []string{"/namespaces/%s/keys", "/bundles/%s/x", "/bundles/%s/x?version=1.0.0", "/bundles/%s/x/versions"} {
+		var answers []string
+		for _, ns := range []string{"secret", "absent"} {
+			resp, err := http.Get(s.URL + "/api/v1" + fmt.Sprintf(path, ns))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var p hubapi.Problem
+			err = json.NewDecoder(resp.Body).Decode(&p)
+			_ = resp.Body.Close()
+			if err != nil || p.Code != mesh.CodeNotFound {
+				t.Errorf("%s of %s: %+v, %v", path, ns, p, err)
+			}
+			answers = append(answers, strings.ReplaceAll(p.Detail+"; "+p.Hint, ns, "…"))
+		}
+		if answers[0] != answers[1] {
+			t.Errorf("%s: %q where it is private, %q where there is nothing", path, answers[0], answers[1])
+		}
+	}
+	if a := s.do(t, "GET", "/namespaces/secret/keys", ""); a.status != http.StatusOK {
+		t.Errorf("the administrator: %d %s", a.status, a.body)
 	}
 }
 

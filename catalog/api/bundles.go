@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/catalog"
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
 	"github.com/ai-agent-mesh/mesh/internal/auth"
 )
@@ -69,7 +70,7 @@ func (r *routes) search(ctx context.Context, in *searchInput) (*output[hubapi.Se
 }
 
 // visible hides what the caller may not see as if it were not there.
-func (r *routes) visible(ctx context.Context, in BundleInput) (mesh.BundleRef, error) {
+func (r *routes) visible(ctx context.Context, in BundleInput, version string) (mesh.BundleRef, error) {
 	p := auth.FromContext(ctx)
 	ref, err := in.ref()
 	if err != nil || p.SeesPrivate() {
@@ -77,8 +78,7 @@ func (r *routes) visible(ctx context.Context, in BundleInput) (mesh.BundleRef, e
 	}
 	private, err := r.Namespaces.Private(ctx, p.Tenant, ref.Namespace)
 	if err == nil && private {
-		return ref, mesh.Errorf(mesh.CodeNotFound, "there is no bundle %s", ref).
-			WithHint("if it is private, send a token")
+		return ref, catalog.ErrNoBundle(ref, version)
 	}
 	return ref, err
 }
@@ -87,7 +87,7 @@ func (r *routes) bundle(ctx context.Context, in *struct {
 	BundleInput
 	Version string `query:"version" doc:"a version or digest; the newest listed one if not given"`
 }) (*output[hubapi.BundleDetail], error) {
-	ref, err := r.visible(ctx, in.BundleInput)
+	ref, err := r.visible(ctx, in.BundleInput, in.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (r *routes) versions(ctx context.Context, in *struct {
 	BundleInput
 	Paging
 }) (*pageOutput[hubapi.Version], error) {
-	ref, err := r.visible(ctx, in.BundleInput)
+	ref, err := r.visible(ctx, in.BundleInput, "")
 	if err != nil {
 		return nil, err
 	}

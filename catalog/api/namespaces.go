@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/catalog"
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
 	"github.com/ai-agent-mesh/mesh/internal/auth"
 )
@@ -51,7 +52,7 @@ func (r *routes) keys(ctx context.Context, in *NamespaceInput) (*pageOutput[huba
 			return nil, err
 		}
 		if private {
-			return nil, p.RequireKnown()
+			return nil, catalog.ErrNoNamespace(ns)
 		}
 	}
 	return page(r.Namespaces.Keys(ctx, p.Tenant, ns))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/catalog"
+	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
 	"github.com/ai-agent-mesh/mesh/internal/auth"
 	"github.com/ai-agent-mesh/mesh/internal/httpx"
 )
@@ -76,7 +78,8 @@ func (p *replayer) serve(w http.ResponseWriter, r *http.Request, key string, nex
 	if len(key) > maxKeyLength {
 		return mesh.Errorf(mesh.CodeInvalid, "the %s is longer than %d bytes", headerIdempotencyKey, maxKeyLength)
 	}
-	body, err := httpx.ReadBody(w, r, httpx.DefaultBodyLimit)
+	// The largest body of any route; each has its own bound besides.
+	body, err := httpx.ReadBody(w, r, hubapi.MaxBatchBytes)
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,9 @@ type keptAnswer struct {
 }
 
 // keep stores a successful answer; what failed may be tried again. The answer
-// is on its way already, so an error is recorded and not answered.
+// is on its way already, so an error is recorded and not answered. Whoever has
+// gone meanwhile is the one who will ask again, so the answer is kept all the
+// same.
 func (p *replayer) keep(r *http.Request, id replayKey, request [sha256.Size]byte, rec *recordedResponse, sealer cipher.AEAD) error {
 	if rec.status < http.StatusOK || rec.status >= http.StatusMultipleChoices {
 		return nil
@@ -136,7 +141,7 @@ func (p *replayer) keep(r *http.Request, id replayKey, request [sha256.Size]byte
 	plain, err := json.Marshal(keptAnswer{rec.Header().Get("Content-Type"), rec.body.Bytes()})
 	if err == nil {
 		now := p.now()
-		err = p.store.PutResponse(r.Context(), id.tenant, catalog.StoredResponse{
+		err = p.store.PutResponse(context.WithoutCancel(r.Context()), id.tenant, catalog.StoredResponse{
 			Principal: id.principal, KeyHash: id.key, RequestHash: request, Status: rec.status,
 			Body:      sealer.Seal(nil, nil, plain, request[:]),
 			ExpiresAt: now.Add(replayFor),

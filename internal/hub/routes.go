@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/catalog"
 	"github.com/ai-agent-mesh/mesh/catalog/api"
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
@@ -156,7 +157,7 @@ func (c pageCatalog) Bundle(ctx context.Context, ref mesh.BundleRef, version str
 		return hubapi.BundleDetail{}, err
 	}
 	if private {
-		return hubapi.BundleDetail{}, mesh.Errorf(mesh.CodeNotFound, "there is no bundle %s", ref)
+		return hubapi.BundleDetail{}, catalog.ErrNoBundle(ref, version)
 	}
 	return c.hub.parts.bundles.Get(ctx, mesh.DefaultTenant, ref, version)
 }
