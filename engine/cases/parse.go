@@ -166,8 +166,8 @@ func (p *parser) want(n *yaml.Node) Want {
 		v := yamldoc.Value(allowed) == true
 		w.Allowed = &v
 	}
-	w.Violations = ids(yamldoc.Get(n, "violations"))
-	w.Errors = ids(yamldoc.Get(n, "errors"))
+	w.Violations = yamldoc.Texts(yamldoc.Get(n, "violations"))
+	w.Errors = yamldoc.Texts(yamldoc.Get(n, "errors"))
 	obligations := yamldoc.Get(n, "obligations")
 	if obligations == nil {
 		return w
@@ -185,15 +185,4 @@ func (p *parser) want(n *yaml.Node) Want {
 		w.Obligations = append(w.Obligations, Obligation{Obligation: o})
 	}
 	return w
-}
-
-func ids(n *yaml.Node) []string {
-	if n == nil {
-		return nil
-	}
-	out := make([]string, len(n.Content))
-	for i, child := range n.Content {
-		out[i] = child.Value
-	}
-	return out
 }

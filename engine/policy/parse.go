@@ -154,8 +154,8 @@ func (p *parser) enforcement(n *yaml.Node) Enforcement {
 		a := ViolationAction{
 			Action:      text(child, "action"),
 			Severity:    mesh.Severity(text(child, "severity")),
-			Channels:    stringList(yamldoc.Get(child, "channels")),
-			Recipients:  stringList(yamldoc.Get(child, "recipients")),
+			Channels:    yamldoc.Texts(yamldoc.Get(child, "channels")),
+			Recipients:  yamldoc.Texts(yamldoc.Get(child, "recipients")),
 			Destination: text(child, "destination"),
 			Position:    p.doc.Position(child),
 		}
@@ -168,17 +168,6 @@ func (p *parser) enforcement(n *yaml.Node) Enforcement {
 		e.Actions = append(e.Actions, a)
 	}
 	return e
-}
-
-func stringList(n *yaml.Node) []string {
-	if n == nil {
-		return nil
-	}
-	out := make([]string, len(n.Content))
-	for i, child := range n.Content {
-		out[i] = child.Value
-	}
-	return out
 }
 
 // bindings reads the controls section. A rule it names must be built-in; that

@@ -268,3 +268,15 @@ func Get(n *yaml.Node, key string) *yaml.Node {
 	_, v := Find(n, key)
 	return v
 }
+
+// Texts returns the elements of a list of texts; nil if there is no list.
+func Texts(n *yaml.Node) []string {
+	if n == nil {
+		return nil
+	}
+	out := make([]string, len(n.Content))
+	for i, child := range n.Content {
+		out[i] = child.Value
+	}
+	return out
+}
