@@ -82,7 +82,7 @@ type Bundle struct {
 	Frameworks  []mesh.FrameworkID `json:"frameworks"`
 	Modes       []mesh.Mode        `json:"modes"`
 	Status      Status             `json:"status"`
-	Reason      string             `json:"reason,omitzero"`
+	Reason      string             `json:"reason"` // why the status is what it is; empty if it is verified
 	PublishedAt time.Time          `json:"publishedAt"`
 }
 
@@ -167,9 +167,9 @@ type Framework struct {
 // Control is one row of a framework.
 type Control struct {
 	ID          mesh.ControlID `json:"id"`
-	Title       string         `json:"title,omitzero"`
-	Topic       string         `json:"topic,omitzero"`
-	Parent      mesh.ControlID `json:"parent,omitzero"`
+	Title       string         `json:"title"`
+	Topic       string         `json:"topic"`
+	Parent      mesh.ControlID `json:"parent"` // empty at the top
 	Addressee   string         `json:"addressee"`
 	Enforcement string         `json:"enforcement"` // runtime, evidence, attestation or container
 }
@@ -317,7 +317,7 @@ type BatchAck struct {
 // from, and the rest of the runtime's record.
 type Decision struct {
 	mesh.AuditEntry
-	RequestID     string            `json:"requestId,omitzero"`
+	RequestID     string            `json:"requestId"`
 	RuntimeID     mesh.RuntimeID    `json:"runtimeId"`
 	JournalID     mesh.JournalID    `json:"journalId"`
 	Seq           uint64            `json:"seq"`
