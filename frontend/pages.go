@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -65,9 +66,9 @@ func New(c Catalog) (*Pages, error) {
 			return nil, fmt.Errorf("parsing page %s: %w", name, err)
 		}
 	}
-	p.mux.HandleFunc("GET /{$}", p.page(p.home))
-	p.mux.HandleFunc("GET /bundles/{namespace}/{name}", p.page(p.bundle))
-	p.mux.HandleFunc("GET "+p.stylePath, p.serveStyle)
+	httpx.HandleGet(p.mux, "/{$}", p.page(p.home))
+	httpx.HandleGet(p.mux, "/bundles/{namespace}/{name}", p.page(p.bundle))
+	httpx.HandleGet(p.mux, p.stylePath, http.HandlerFunc(p.serveStyle))
 	p.mux.HandleFunc("/", p.page(func(r *http.Request) (view, error) {
 		return view{}, mesh.Errorf(mesh.CodeNotFound, "there is nothing at %s", r.URL.Path).WithHint("begin at the first page")
 	}))
@@ -96,11 +97,15 @@ type view struct {
 }
 
 // page turns a function that looks up what a page shows into a handler. What
-// it cannot show becomes the failure page.
+// it cannot show becomes the failure page or, for a program, a problem.
 func (p *Pages) page(load func(*http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
 		v, err := load(r)
+		if err != nil && !wantsPage(r) {
+			httpx.WriteProblem(w, r, err)
+			return
+		}
 		if err != nil {
 			v, status = p.failure(r, err)
 		}
@@ -120,6 +125,11 @@ func (p *Pages) page(load func(*http.Request) (view, error)) http.HandlerFunc {
 			_, _ = w.Write(body.Bytes()) // the client has gone: nobody is left to tell
 		}
 	}
+}
+
+// wantsPage reports whether a person asks: browsers name HTML, programs do not.
+func wantsPage(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // failure says what is wrong and what to do, as the API's problems do.

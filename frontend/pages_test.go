@@ -71,7 +71,9 @@ func open(t *testing.T, s *shelf, target string) page {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	pages.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8") // as browsers do
+	pages.ServeHTTP(w, r)
 	root, err := html.Parse(strings.NewReader(w.Body.String()))
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +236,34 @@ func TestStatusOfPages(t *testing.T) {
 	} {
 		if p := open(t, &shelf{}, target); p.Code != want {
 			t.Errorf("%s: %d, want %d", target, p.Code, want)
+		}
+	}
+}
+
+// A program that asks for what is not there gets what it can read.
+func TestProgramsGetProblems(t *testing.T) {
+	t.Parallel()
+	pages, err := frontend.New(&shelf{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		method, target, accept string
+		status                 int
+		contentType            string
+	}{
+		{http.MethodGet, "/nothing", "*/*", http.StatusNotFound, "application/problem+json"},
+		{http.MethodGet, "/nothing", "text/html,*/*;q=0.8", http.StatusNotFound, "text/html; charset=utf-8"},
+		{http.MethodGet, "/", "*/*", http.StatusOK, "text/html; charset=utf-8"},
+		{http.MethodPost, "/", "*/*", http.StatusMethodNotAllowed, "application/problem+json"},
+		{http.MethodDelete, "/bundles/acme/tickets", "*/*", http.StatusMethodNotAllowed, "application/problem+json"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), tc.method, tc.target, nil)
+		r.Header.Set("Accept", tc.accept)
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		if w.Code != tc.status || w.Header().Get("Content-Type") != tc.contentType {
+			t.Errorf("%s %s for %s: %d %s", tc.method, tc.target, tc.accept, w.Code, w.Header().Get("Content-Type"))
 		}
 	}
 }

@@ -140,3 +140,11 @@ func MethodNotAllowed(allow ...string) http.Handler {
 		writeProblem(w, r, err, http.StatusMethodNotAllowed)
 	})
 }
+
+// HandleGet serves GET and HEAD of a path, given as a mux's pattern without a
+// method, and answers every other method with [MethodNotAllowed]. A mux that has
+// a handler for "/" as well would pass these on to it.
+func HandleGet(mux *http.ServeMux, path string, h http.Handler) {
+	mux.Handle("GET "+path, h)
+	mux.Handle(path, MethodNotAllowed(http.MethodGet, http.MethodHead))
+}

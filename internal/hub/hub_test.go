@@ -429,7 +429,7 @@ func TestAddresses(t *testing.T) {
 		"/schemas/action/v3.0.0.json": {http.StatusOK, "application/schema+json"},
 		"/":                           {http.StatusOK, "text/html"},
 		"/bundles/mesh/gdpr":          {http.StatusOK, "text/html"},
-		"/nothing":                    {http.StatusNotFound, "text/html"},
+		"/nothing":                    {http.StatusNotFound, "application/problem+json"},
 		"/v2/":                        {http.StatusUnauthorized, "application/json"},
 		"/api/v1/frameworks?limit=2":  {http.StatusOK, "application/json"},
 		"/api/v1/nothing":             {http.StatusNotFound, "application/problem+json"},

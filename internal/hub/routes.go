@@ -42,12 +42,12 @@ func (h *Hub) routes() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /openapi.json", document("application/vnd.oai.openapi+json;version=3.1", rest.Document()))
-	mux.Handle("GET /schemas/policy/v3.0.0.json", document(schemaMediaType, policy.Schema()))
-	mux.Handle("GET /schemas/action/v3.0.0.json", document(schemaMediaType, policy.ActionSchema()))
-	mux.HandleFunc("GET "+pathHealth, h.healthz)
-	mux.Handle("GET "+pathReady, httpx.HandlerFunc(h.readyz))
-	mux.Handle("GET /metrics", h.metricsHandler())
+	httpx.HandleGet(mux, "/openapi.json", document("application/vnd.oai.openapi+json;version=3.1", rest.Document()))
+	httpx.HandleGet(mux, "/schemas/policy/v3.0.0.json", document(schemaMediaType, policy.Schema()))
+	httpx.HandleGet(mux, "/schemas/action/v3.0.0.json", document(schemaMediaType, policy.ActionSchema()))
+	httpx.HandleGet(mux, pathHealth, http.HandlerFunc(h.healthz))
+	httpx.HandleGet(mux, pathReady, httpx.HandlerFunc(h.readyz))
+	httpx.HandleGet(mux, "/metrics", h.metricsHandler())
 	mux.Handle("/", pages)
 	oci := h.registryHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

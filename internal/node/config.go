@@ -11,6 +11,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/internal/httpx"
+	"github.com/ai-agent-mesh/mesh/registry/bundle"
 	"github.com/ai-agent-mesh/mesh/runtime/subscribe"
 )
 
@@ -31,8 +32,9 @@ const maxSocketPath = 103
 // Config says how a runtime runs. The zero value becomes usable by
 // [Config.SetDefaults] except for DataDir, which must be given.
 type Config struct {
-	// Name is what the hub lists the runtime as; default: the host's name.
-	// It is used at enrolment only.
+	// Name is what the hub lists the runtime as; default: the name it is
+	// enrolled under, at first the host's. An enrolled runtime refuses to start
+	// under another.
 	Name string `json:"name" yaml:"name"`
 	// DataDir holds key, journal and the last good set. One runtime uses it
 	// at a time.
@@ -70,12 +72,6 @@ type Config struct {
 
 // SetDefaults fills what is empty.
 func (c *Config) SetDefaults() {
-	if c.Name == "" {
-		c.Name, _ = os.Hostname()
-	}
-	if c.Name == "" {
-		c.Name = "runtime"
-	}
 	if c.Hub == "" {
 		c.Hub = DefaultHub
 	}
@@ -110,6 +106,11 @@ func (c *Config) Validate() error {
 		refuse("subscribe to fewer bundles", "%d subscriptions are more than the %d a runtime follows", len(c.Subscriptions), subscribe.MaxSubscriptions)
 	}
 	for i, s := range c.Subscriptions {
+		if s.Kind() == mesh.SelectRange {
+			if _, err := bundle.ParseRange(s.Selector); err != nil {
+				errs = append(errs, fmt.Errorf("subscription %s: %w", s, err))
+			}
+		}
 		for _, other := range c.Subscriptions[:i] {
 			if s.Bundle == other.Bundle {
 				refuse("keep one of them", "subscriptions %s and %s name the same bundle", other, s)

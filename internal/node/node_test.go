@@ -378,6 +378,9 @@ func TestValidate(t *testing.T) {
 			ref := mesh.BundleRef{Namespace: "mesh", Name: "gdpr"}
 			c.Subscriptions = []mesh.Subscription{{Bundle: ref}, {Bundle: ref, Selector: "^3"}}
 		}, "same bundle"},
+		{"a range that is none", func(c *node.Config) {
+			c.Subscriptions = []mesh.Subscription{{Bundle: mesh.BundleRef{Namespace: "mesh", Name: "gdpr"}, Selector: ">>3"}}
+		}, "version range"},
 		{"parameters of no bundle", func(c *node.Config) { c.Parameters = map[string]map[string]any{"gdpr": {}} }, "gdpr"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
