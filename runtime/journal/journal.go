@@ -313,7 +313,8 @@ func (j *Journal) size() (n int64) {
 }
 
 // Read returns records from the sequence from on: at least one, then as many
-// as stay within maxRecords and maxBytes of Data. It returns none where from
+// as stay within maxRecords and maxBytes of Data and Local, which bounds the
+// memory they hold. It returns none where from
 // is behind the last record, and [mesh.CodeNotFound] where it was removed. The
 // records share memory with the journal and must not be changed.
 func (j *Journal) Read(from uint64, maxRecords, maxBytes int) ([]Record, error) {
@@ -335,7 +336,7 @@ func (j *Journal) Read(from uint64, maxRecords, maxBytes int) ([]Record, error) 
 		if err != nil || f.seq != seq {
 			return nil, corruptError(j.segmentsDir, seq)
 		}
-		if maxBytes -= len(f.record.Data); maxBytes < 0 && len(records) > 0 {
+		if maxBytes -= len(f.record.Data) + len(f.record.Local); maxBytes < 0 && len(records) > 0 {
 			break
 		}
 		records = append(records, f.record)

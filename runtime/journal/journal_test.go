@@ -258,6 +258,11 @@ func TestReadStaysWithinBounds(t *testing.T) {
 	t.Parallel()
 	j := open(t, t.TempDir(), journal.Options{})
 	appendText(t, j, "aaaa", "bbbb", "cccc", "dddd")
+	for range 2 {
+		if _, err := j.Append(t.Context(), []journal.Record{{Data: []byte("e"), Local: make([]byte, 80)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, tt := range []struct {
 		name              string
 		from              uint64
@@ -267,8 +272,9 @@ func TestReadStaysWithinBounds(t *testing.T) {
 		{"by number", 1, 3, 100, 3},
 		{"by size", 1, 10, 9, 2},
 		{"one even if it is larger", 2, 10, 1, 1},
-		{"from the middle", 3, 10, 100, 2},
-		{"behind the end", 5, 10, 100, 0},
+		{"from the middle", 3, 10, 100, 3},
+		{"by what stays here, too", 5, 10, 100, 1},
+		{"behind the end", 7, 10, 100, 0},
 	} {
 		records, err := j.Read(tt.from, tt.maxRecords, tt.bytes)
 		if err != nil || len(records) != tt.want {
