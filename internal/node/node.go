@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -178,6 +179,7 @@ func (n *Node) Status() pdp.Status {
 func (n *Node) Run(ctx context.Context) error {
 	n.logger.InfoContext(ctx, "runtime is up", slog.String("url", n.URL()), slog.String("socket", n.cfg.Socket),
 		slog.String("hub", n.cfg.Hub), slog.String("dataDir", n.cfg.DataDir), slog.Int("subscriptions", len(n.cfg.Subscriptions)))
+	n.warn(ctx)
 	serving, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// The workers outlive the servers: requests that are drained are still
@@ -207,6 +209,14 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	n.shipLast(context.WithoutCancel(ctx))
 	return err
+}
+
+// warn says loudly what makes the runtime less safe than its defaults.
+func (n *Node) warn(ctx context.Context) {
+	if u, err := url.Parse(n.cfg.Hub); err == nil && u.Scheme == "http" && !httpx.IsLoopback(u.Host) {
+		n.logger.WarnContext(ctx, "ASKING A HUB BEYOND THIS MACHINE WITHOUT TLS: token and evidence travel readable for everybody in between",
+			slog.String("hub", n.cfg.Hub), slog.String("hint", "give the hub a certificate and name it with https://"))
+	}
 }
 
 // shipLast makes one more attempt to deliver what was recorded.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -356,6 +357,32 @@ func TestAHubThatNeverWasThere(t *testing.T) {
 	cfg.Listen = "127.0.0.1:0"
 	if _, err := node.New(t.Context(), cfg, slog.New(slog.DiscardHandler)); mesh.CodeOf(err) != mesh.CodeConflict {
 		t.Errorf("a second runtime in the same directory: %v", err)
+	}
+}
+
+func TestAHubBeyondThisMachineWithoutTLSIsNoSecret(t *testing.T) {
+	t.Parallel()
+	trust := filepath.Join(t.TempDir(), "trust.yaml")
+	if err := os.WriteFile(trust, []byte("policies: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for hub, want := range map[string]bool{
+		"http://192.0.2.1:8080": true, "https://192.0.2.1:8080": false, "http://127.0.0.1:1": false, "http://localhost:1": false,
+	} {
+		var log bytes.Buffer // the logger locks it, and it is read when everybody has stopped
+		cfg := node.Config{DataDir: t.TempDir(), Hub: hub, Listen: "127.0.0.1:0", TrustPolicy: trust}
+		n, err := node.New(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := errors.Join(n.Run(ctx), n.Close()); err != nil {
+			t.Errorf("%s: %v", hub, err)
+		}
+		if got := strings.Contains(log.String(), "WITHOUT TLS"); got != want {
+			t.Errorf("%s: warned = %v, want %v", hub, got, want)
+		}
 	}
 }
 
