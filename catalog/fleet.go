@@ -66,6 +66,9 @@ type RuntimeStore interface {
 	// PutHubSubscription adds a subscription, in place of one to the same
 	// bundle. More than max are [mesh.CodeTooLarge].
 	PutHubSubscription(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID, s mesh.Subscription, max int, now time.Time) error
+	// DeleteHubSubscription removes what the hub added for a bundle. That there
+	// is nothing is no error.
+	DeleteHubSubscription(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID, ref mesh.BundleRef) error
 	// Journals lists the journals of a runtime, the latest first, with their
 	// gaps. LastSeq is not set.
 	Journals(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID) ([]hubapi.JournalStatus, error)

@@ -151,6 +151,29 @@ func (f *Fleet) Subscribe(ctx context.Context, tenant mesh.TenantID, idOrName st
 	return f.set(ctx, tenant, rec)
 }
 
+// Unsubscribe takes back what the hub added for a bundle and returns the new
+// set; that it added nothing is no error. What the runtime subscribes to itself
+// is [mesh.CodeConflict]: the hub cannot take a runtime out from under a policy
+// that its own configuration puts it under.
+func (f *Fleet) Unsubscribe(ctx context.Context, tenant mesh.TenantID, idOrName string, ref mesh.BundleRef) (hubapi.SubscriptionSet, error) {
+	var none hubapi.SubscriptionSet
+	rec, err := f.record(ctx, tenant, idOrName)
+	if err != nil {
+		return none, err
+	}
+	for _, own := range rec.Report.Subscriptions {
+		if own.Bundle == ref {
+			return none, mesh.Errorf(mesh.CodeConflict, "runtime %s subscribes to %s itself, as %s", rec.Name, ref, own).
+				WithHint("remove it from the runtime's own configuration")
+		}
+	}
+	if err := f.store.DeleteHubSubscription(ctx, tenant, rec.ID, ref); err != nil {
+		return none, fmt.Errorf("unsubscribing %s from %s: %w", rec.Name, ref, err)
+	}
+	f.notify.Notify(TopicRuntime(tenant, rec.ID))
+	return f.set(ctx, tenant, rec)
+}
+
 // errGone is the error of a wait that ended because the caller went away.
 func errGone(ctx context.Context) error {
 	return mesh.Errorf(mesh.CodeCanceled, "the caller stopped waiting: %w", context.Cause(ctx))

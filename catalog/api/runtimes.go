@@ -38,6 +38,8 @@ func (r *routes) registerRuntimes() {
 		"What a runtime is to follow; with If-None-Match and wait, as soon as it changes", r.subscriptions)
 	send[hubapi.SubscribeRequest](r, http.MethodPost, "/runtimes/{runtime}/subscriptions", "subscribe-runtime", "runtimes",
 		"Add a subscription to a runtime", http.StatusOK, r.subscribe)
+	handle(r, operation(http.MethodDelete, "/runtimes/{runtime}/subscriptions/{namespace}/{name}", "unsubscribe-runtime", "runtimes",
+		"Take back a subscription that was added at the hub"), nil, r.unsubscribe)
 	send[hubapi.RuntimeReport](r, http.MethodPut, "/runtimes/{runtime}/report", "report-runtime", "runtimes",
 		"What a runtime tells about itself; also its heartbeat", http.StatusNoContent, r.report)
 }
@@ -109,6 +111,21 @@ func (r *routes) subscribe(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return one(r.Fleet.Subscribe(ctx, p.Tenant, in.Runtime, req.Subscription))
+}
+
+func (r *routes) unsubscribe(ctx context.Context, in *struct {
+	RuntimeInput
+	BundleInput
+}) (*output[hubapi.SubscriptionSet], error) {
+	p := auth.FromContext(ctx)
+	if err := p.RequireAdmin(); err != nil {
+		return nil, err
+	}
+	ref, err := in.ref()
+	if err != nil {
+		return nil, err
+	}
+	return one(r.Fleet.Unsubscribe(ctx, p.Tenant, in.Runtime, ref))
 }
 
 func (r *routes) report(ctx context.Context, in *struct {

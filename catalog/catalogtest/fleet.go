@@ -107,6 +107,16 @@ func testHubSubscriptions(t *testing.T, s Store) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("subscriptions (-want +got):\n%s", diff)
 	}
+
+	for range 2 { // what is gone stays gone
+		must(t, s.DeleteHubSubscription(ctx, tenant, "rt_1", ref("b")))
+	}
+	got, err = s.HubSubscriptions(ctx, tenant, "rt_1")
+	must(t, err)
+	if diff := cmp.Diff(want[:1], got); diff != "" {
+		t.Errorf("subscriptions after a deletion (-want +got):\n%s", diff)
+	}
+	must(t, put("c", ""))
 }
 
 // decision returns a record with a decision on control, at an hour of day.

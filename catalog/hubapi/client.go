@@ -108,13 +108,7 @@ func (c *Client) Keys(ctx context.Context, ns mesh.Namespace) (Page[Key], error)
 // RevokeKey ends the use of a signing key. Releases whose signature the hub
 // saw before stay verified. A key that is revoked already stays as it is.
 func (c *Client) RevokeKey(ctx context.Context, ns mesh.Namespace, fingerprint string) (Key, error) {
-	var out Key
-	req, err := c.request(ctx, http.MethodDelete, keysPath(ns)+"/"+url.PathEscape(fingerprint), nil, nil)
-	if err != nil {
-		return out, err
-	}
-	_, err = c.do(req, &out)
-	return out, err
+	return remove[Key](ctx, c, keysPath(ns)+"/"+url.PathEscape(fingerprint))
 }
 
 // Enrol registers a runtime.
@@ -141,6 +135,13 @@ func (c *Client) Report(ctx context.Context, id mesh.RuntimeID, r RuntimeReport)
 // Subscribe adds a subscription to a runtime, named by id or name.
 func (c *Client) Subscribe(ctx context.Context, idOrName string, s mesh.Subscription) (SubscriptionSet, error) {
 	return send[SubscriptionSet](ctx, c, http.MethodPost, "/runtimes/"+url.PathEscape(idOrName)+"/subscriptions", SubscribeRequest{Subscription: s})
+}
+
+// Unsubscribe takes back what was added to a runtime, named by id or name, for
+// a bundle. It cannot take back what the runtime subscribes to itself.
+func (c *Client) Unsubscribe(ctx context.Context, idOrName string, ref mesh.BundleRef) (SubscriptionSet, error) {
+	return remove[SubscriptionSet](ctx, c, "/runtimes/"+url.PathEscape(idOrName)+"/subscriptions/"+
+		url.PathEscape(string(ref.Namespace))+"/"+url.PathEscape(ref.Name))
 }
 
 // Subscriptions returns what a runtime is to follow. With a known revision and
@@ -214,6 +215,16 @@ func seconds(d time.Duration) string {
 func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, error) {
 	var out T
 	req, err := c.request(ctx, http.MethodGet, path, q, nil)
+	if err != nil {
+		return out, err
+	}
+	_, err = c.do(req, &out)
+	return out, err
+}
+
+func remove[T any](ctx context.Context, c *Client, path string) (T, error) {
+	var out T
+	req, err := c.request(ctx, http.MethodDelete, path, nil, nil)
 	if err != nil {
 		return out, err
 	}

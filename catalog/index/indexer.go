@@ -29,7 +29,7 @@ const concludedBy = "2"
 // referrerPage and maxReferrers bound what is listed of a bundle's referrers;
 // everybody who may push can add some.
 const (
-	referrerPage = 200
+	referrerPage = 16
 	maxReferrers = 2000
 )
 

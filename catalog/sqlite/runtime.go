@@ -160,11 +160,10 @@ func (s *Store) PutHubSubscription(ctx context.Context, tenant mesh.TenantID, id
 		for _, k := range known {
 			if k.Bundle != sub.Bundle {
 				others++
-				continue
 			}
-			if _, err := tx.Exec(deleteSubscription, id, k.String()); err != nil {
-				return fmt.Errorf("replacing %s: %w", k, err)
-			}
+		}
+		if err := deleteOf(tx, id, known, sub.Bundle); err != nil {
+			return err
 		}
 		if others >= max {
 			return mesh.Errorf(mesh.CodeTooLarge, "the runtime has %d subscriptions, and that is the most", max)
@@ -172,6 +171,30 @@ func (s *Store) PutHubSubscription(ctx context.Context, tenant mesh.TenantID, id
 		_, err = tx.Exec(insertSubscription, id, sub.String(), micros(now))
 		return err
 	})
+}
+
+// DeleteHubSubscription implements [catalog.RuntimeStore].
+func (s *Store) DeleteHubSubscription(ctx context.Context, tenant mesh.TenantID, id mesh.RuntimeID, ref mesh.BundleRef) error {
+	return s.db.Tenant(tenant).Write(ctx, func(tx *sqlite.Tx) error {
+		known, err := hubSubscriptions(tx, id)
+		if err != nil {
+			return err
+		}
+		return deleteOf(tx, id, known, ref)
+	})
+}
+
+// deleteOf deletes those of the known subscriptions that are to one bundle.
+func deleteOf(tx *sqlite.Tx, id mesh.RuntimeID, known []mesh.Subscription, ref mesh.BundleRef) error {
+	for _, k := range known {
+		if k.Bundle != ref {
+			continue
+		}
+		if _, err := tx.Exec(deleteSubscription, id, k.String()); err != nil {
+			return fmt.Errorf("deleting %s: %w", k, err)
+		}
+	}
+	return nil
 }
 
 // Journals implements [catalog.RuntimeStore].

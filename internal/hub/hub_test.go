@@ -278,6 +278,19 @@ func (r *running) follow(t *testing.T, ref mesh.BundleRef, key *sign.Key) {
 		t.Fatalf("set is %+v", set)
 	}
 	t.Logf("a signature reached the runtime after %v", time.Since(began))
+	set = next(set.Revision, func() {
+		for range 2 { // what is gone is no error
+			if _, err := r.api.Unsubscribe(ctx, "edge-1", ref); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if len(set.Items) != 1 || set.Items[0].Source != hubapi.SourceLocal {
+		t.Fatalf("set is %+v", set)
+	}
+	if _, err := r.api.Unsubscribe(ctx, "edge-1", set.Items[0].Subscription.Bundle); mesh.CodeOf(err) != mesh.CodeConflict {
+		t.Errorf("taking a runtime's own subscription: %v, want a conflict", err)
+	}
 	r.report(t, rt, enrolled.ID, private)
 }
 

@@ -21,6 +21,7 @@ func NewCmdRuntime(env *command.Env, serve *cobra.Command) *cobra.Command {
 		newCmdList(env, nil),
 		newCmdStatus(env, nil),
 		newCmdSubscribe(env, nil),
+		newCmdUnsubscribe(env, nil),
 	)
 }
 
