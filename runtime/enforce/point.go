@@ -85,6 +85,18 @@ type Caller struct {
 // An error means that nothing may be released: [mesh.CodeInvalid] for an
 // action that cannot be recorded as it is, or the cause why ctx is done.
 func (p *Point) Decide(ctx context.Context, actions []*mesh.Action, caller Caller) ([]mesh.Decision, error) {
+	return p.decideAll(ctx, actions, caller, func(*mesh.Decision) bool { return false })
+}
+
+// DecideUntil is [Point.Decide] up to and including the first action that is
+// allowed, if last is true, or denied: what comes after is neither decided nor
+// recorded. Where recording fails, an action in front of the last one may come
+// back denied, too.
+func (p *Point) DecideUntil(ctx context.Context, actions []*mesh.Action, last bool, caller Caller) ([]mesh.Decision, error) {
+	return p.decideAll(ctx, actions, caller, func(d *mesh.Decision) bool { return d.Allowed == last })
+}
+
+func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Caller, last func(*mesh.Decision) bool) ([]mesh.Decision, error) {
 	start := time.Now()
 	for i, a := range actions {
 		if err := checkAction(a); err != nil {
@@ -104,6 +116,10 @@ func (p *Point) Decide(ctx context.Context, actions []*mesh.Action, caller Calle
 		var err error
 		if records[i], err = d.record(set.Program.HasDeferred()); err != nil {
 			return nil, err
+		}
+		if last(&decisions[i]) {
+			decisions, records = decisions[:i+1], records[:i+1]
+			break
 		}
 	}
 	_, err := p.recorder.Append(ctx, records)

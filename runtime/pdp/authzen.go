@@ -141,17 +141,7 @@ func (s *server) evaluations(w http.ResponseWriter, r *http.Request) error {
 // askAll decides every question that can be understood, as one request. One
 // that cannot is denied and says why.
 func (s *server) askAll(r *http.Request, questions []evaluationRequest) ([]evaluationResponse, error) {
-	answers := make([]evaluationResponse, len(questions))
-	var actions []*mesh.Action
-	var places []int
-	for i := range questions {
-		action, err := questions[i].action()
-		if err != nil {
-			answers[i] = unanswered(err)
-			continue
-		}
-		actions, places = append(actions, action), append(places, i)
-	}
+	answers, actions, places := understood(questions)
 	if len(actions) == 0 {
 		return answers, nil
 	}
@@ -165,24 +155,47 @@ func (s *server) askAll(r *http.Request, questions []evaluationRequest) ([]evalu
 	return answers, nil
 }
 
-// askUntil decides the questions one after the other, up to and including the
-// first whose answer is last. What comes after is neither decided nor recorded.
-func (s *server) askUntil(r *http.Request, questions []evaluationRequest, last bool) ([]evaluationResponse, error) {
-	var answers []evaluationResponse
+// understood translates the questions: places says which of them the actions
+// are. Those that cannot be understood are answered.
+func understood(questions []evaluationRequest) (answers []evaluationResponse, actions []*mesh.Action, places []int) {
+	answers = make([]evaluationResponse, len(questions))
 	for i := range questions {
 		action, err := questions[i].action()
 		if err != nil {
-			answers = append(answers, unanswered(err))
-		} else {
-			decided, err := s.ask(r, []*mesh.Action{action})
-			if err != nil {
-				return nil, err
+			answers[i] = unanswered(err)
+			continue
+		}
+		actions, places = append(actions, action), append(places, i)
+	}
+	return answers, actions, places
+}
+
+// askUntil decides the questions up to and including the first whose answer is
+// last. What comes after is neither decided nor recorded. It is one request on
+// one set and one record in the journal, too.
+func (s *server) askUntil(r *http.Request, questions []evaluationRequest, last bool) ([]evaluationResponse, error) {
+	answers, actions, places := understood(questions)
+	if !last {
+		// What cannot be understood is denied, and so the end.
+		n := 0
+		for n < len(places) && places[n] == n {
+			n++
+		}
+		actions, places, answers = actions[:n], places[:n], answers[:min(n+1, len(answers))]
+	}
+	// Once, unless recording failed and a permission became a denial by that.
+	for len(actions) > 0 {
+		decided, err := s.opts.Decider.DecideUntil(r.Context(), actions, last, enforce.Caller{RequestID: httpx.RequestID(r.Context())})
+		if err != nil {
+			return nil, err
+		}
+		for n, answer := range inAuthZEN(decided) {
+			i := places[n]
+			if answers[i] = answer; answer.Decision == last {
+				return answers[:i+1], nil
 			}
-			answers = append(answers, decided[0])
 		}
-		if answers[i].Decision == last {
-			break
-		}
+		actions, places = actions[len(decided):], places[len(decided):]
 	}
 	return answers, nil
 }
@@ -193,6 +206,10 @@ func (s *server) ask(r *http.Request, actions []*mesh.Action) ([]evaluationRespo
 	if err != nil {
 		return nil, err
 	}
+	return inAuthZEN(decided), nil
+}
+
+func inAuthZEN(decided []mesh.Decision) []evaluationResponse {
 	answers := make([]evaluationResponse, len(decided))
 	for i := range decided {
 		d := &decided[i]
@@ -202,7 +219,7 @@ func (s *server) ask(r *http.Request, actions []*mesh.Action) ([]evaluationRespo
 			Errors: d.Errors, Bundles: d.Bundles,
 		}}
 	}
-	return answers, nil
+	return answers
 }
 
 func unanswered(err error) evaluationResponse {

@@ -30,6 +30,7 @@ const (
 // Decider decides actions: an [enforce.Point].
 type Decider interface {
 	Decide(ctx context.Context, actions []*mesh.Action, caller enforce.Caller) ([]mesh.Decision, error)
+	DecideUntil(ctx context.Context, actions []*mesh.Action, last bool, caller enforce.Caller) ([]mesh.Decision, error)
 }
 
 // Options configure the API. Decider, Status and Logger are required.

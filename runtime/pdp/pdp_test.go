@@ -41,7 +41,8 @@ enforcement:
 
 // spy decides with a real decision point and keeps the actions it was asked.
 type spy struct {
-	point *enforce.Point
+	point   *enforce.Point
+	journal *journal.Journal
 
 	mu      sync.Mutex
 	actions []*mesh.Action
@@ -49,11 +50,20 @@ type spy struct {
 }
 
 func (s *spy) Decide(ctx context.Context, actions []*mesh.Action, caller enforce.Caller) ([]mesh.Decision, error) {
+	s.note(actions)
+	return s.point.Decide(ctx, actions, caller)
+}
+
+func (s *spy) DecideUntil(ctx context.Context, actions []*mesh.Action, last bool, caller enforce.Caller) ([]mesh.Decision, error) {
+	s.note(actions)
+	return s.point.DecideUntil(ctx, actions, last, caller)
+}
+
+func (s *spy) note(actions []*mesh.Action) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.actions = append(s.actions, actions...)
 	s.calls++
-	s.mu.Unlock()
-	return s.point.Decide(ctx, actions, caller)
 }
 
 // server serves the API over a decision point with the test policy.
@@ -82,7 +92,7 @@ func server(t testing.TB, status func() pdp.Status) (*httptest.Server, *spy) {
 	if status == nil {
 		status = func() pdp.Status { return pdp.Status{} }
 	}
-	s := &spy{point: point}
+	s := &spy{point: point, journal: j}
 	srv := httptest.NewServer(pdp.New(pdp.Options{Decider: s, Status: status, Logger: slog.New(slog.DiscardHandler)}))
 	t.Cleanup(srv.Close)
 	return srv, s
@@ -331,19 +341,23 @@ func TestAuthZENEvaluation(t *testing.T) {
 
 func TestAuthZENEvaluations(t *testing.T) {
 	t.Parallel()
-	yes, no := `{"context":{"data":{"purpose":"support"}}}`, `{}`
+	yes, no, bad := `{"context":{"data":{"purpose":"support"}}}`, `{}`, `{"subject":{"type":"user"}}`
 	for _, tt := range []struct {
 		name, semantic string
 		questions      []string
 		want           []bool
-		calls          int
+		recorded       uint64
 	}{
-		{"all by default", "", []string{yes, no, yes}, []bool{true, false, true}, 1},
-		{"all", "execute_all", []string{no, yes}, []bool{false, true}, 1},
+		{"all by default", "", []string{yes, no, yes}, []bool{true, false, true}, 3},
+		{"all", "execute_all", []string{no, yes}, []bool{false, true}, 2},
 		{"until the first denial", "deny_on_first_deny", []string{yes, no, yes}, []bool{true, false}, 2},
 		{"until the first permit", "permit_on_first_permit", []string{no, yes, yes}, []bool{false, true}, 2},
-		{"an override", "", []string{`{"action":{"name":"egress"}}`, no}, []bool{true, false}, 1},
-		{"one that cannot be understood", "", []string{`{"subject":{"type":"user"}}`, yes}, []bool{false, true}, 1},
+		{"until a denial that never comes", "deny_on_first_deny", []string{yes, yes}, []bool{true, true}, 2},
+		{"until a permit that never comes", "permit_on_first_permit", []string{no, no}, []bool{false, false}, 2},
+		{"an override", "", []string{`{"action":{"name":"egress"}}`, no}, []bool{true, false}, 2},
+		{"one that cannot be understood", "", []string{bad, yes}, []bool{false, true}, 1},
+		{"it is a denial", "deny_on_first_deny", []string{yes, bad, yes}, []bool{true, false}, 1},
+		{"it is no permit", "permit_on_first_permit", []string{no, bad, yes, no}, []bool{false, false, true}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -358,8 +372,12 @@ func TestAuthZENEvaluations(t *testing.T) {
 					t.Errorf("a denial without a reason: %s", body)
 				}
 			}
-			if status != http.StatusOK || !cmp.Equal(got, tt.want) || s.calls != tt.calls {
-				t.Errorf("%d %v after %d calls, want %v after %d: %s", status, got, s.calls, tt.want, tt.calls, body)
+			// A request is decided on one set and recorded as one unit.
+			if status != http.StatusOK || !cmp.Equal(got, tt.want) || s.calls != 1 {
+				t.Errorf("%d %v after %d calls, want %v after one: %s", status, got, s.calls, tt.want, body)
+			}
+			if n := s.journal.Status().LastSeq; n != tt.recorded {
+				t.Errorf("%d decisions are recorded, want %d", n, tt.recorded)
 			}
 		})
 	}
@@ -429,6 +447,10 @@ func TestReadiness(t *testing.T) {
 
 // blocking is a decision point that waits.
 type blocking struct{ entered, leave chan struct{} }
+
+func (b blocking) DecideUntil(ctx context.Context, actions []*mesh.Action, _ bool, caller enforce.Caller) ([]mesh.Decision, error) {
+	return b.Decide(ctx, actions, caller)
+}
 
 func (b blocking) Decide(context.Context, []*mesh.Action, enforce.Caller) ([]mesh.Decision, error) {
 	b.entered <- struct{}{}
