@@ -154,7 +154,7 @@ func ErrNoNamespace(name mesh.Namespace) error {
 // AddKey registers a public key, PEM in PKIX form, that signatures of the
 // namespace's releases are verified with, also of those that are there
 // already. The namespace is created if it does not exist. What is not such a
-// key is [mesh.CodeInvalid].
+// key is [mesh.CodeInvalid], a key that was revoked [mesh.CodeConflict].
 func (s *Namespaces) AddKey(ctx context.Context, tenant mesh.TenantID, ns mesh.Namespace, text string) (hubapi.Key, error) {
 	if err := checkNamespace(ns); err != nil {
 		return hubapi.Key{}, err
@@ -167,6 +167,10 @@ func (s *Namespaces) AddKey(ctx context.Context, tenant mesh.TenantID, ns mesh.N
 	stored, added, err := s.store.AddKey(ctx, tenant, key, MaxKeys)
 	if err != nil {
 		return hubapi.Key{}, fmt.Errorf("adding a key to %s: %w", ns, err)
+	}
+	if stored.RevokedAt != nil {
+		return hubapi.Key{}, mesh.Errorf(mesh.CodeConflict, "key %s was revoked for %s, and stays so", stored.Fingerprint, ns).
+			WithHint("sign with a new key and register that")
 	}
 	if added {
 		s.notify.Notify(TopicRechecks)

@@ -3,12 +3,14 @@ package hubapi
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -272,6 +274,11 @@ func (c *Client) do(req *http.Request, out any) (status int, err error) {
 		if ctxErr := context.Cause(req.Context()); ctxErr != nil && errors.Is(err, req.Context().Err()) {
 			return 0, fmt.Errorf("asking the hub at %s: %w", c.base.Host, ctxErr)
 		}
+		var untrusted *tls.CertificateVerificationError
+		if errors.As(err, &untrusted) {
+			return 0, mesh.Errorf(mesh.CodeUnavailable, "the certificate of the hub at %s is not trusted: %w", c.base, untrusted.Err).
+				WithHint("add the authority that issued it to the system's, or name its PEM file in SSL_CERT_FILE")
+		}
 		return 0, mesh.Errorf(mesh.CodeUnavailable, "the hub at %s does not answer: %w", c.base, err).
 			WithHint("start it with `mesh hub serve`, or name another with --hub or MESH_HUB")
 	}
@@ -311,8 +318,25 @@ func ErrorOf(resp *http.Response, body []byte) error {
 	}
 	for _, d := range p.Errors {
 		e.Findings = append(e.Findings, mesh.Finding{
-			Position: mesh.Position{File: d.Location}, Level: mesh.LevelError, Rule: string(p.Code), Message: d.Message, Hint: d.Hint,
+			Position: position(d.Location), Level: mesh.LevelError, Rule: string(p.Code), Message: d.Message, Hint: d.Hint,
 		})
 	}
 	return e
 }
+
+// position reads what [mesh.Position.String] writes. What is no position, such
+// as the path of a field, stands for the file.
+func position(location string) mesh.Position {
+	m := positionSyntax.FindStringSubmatch(location)
+	if m == nil {
+		return mesh.Position{File: location}
+	}
+	line, errLine := strconv.Atoi(m[2])
+	column, errColumn := strconv.Atoi(m[3])
+	if errLine != nil || errColumn != nil {
+		return mesh.Position{File: location}
+	}
+	return mesh.Position{File: m[1], Line: line, Column: column}
+}
+
+var positionSyntax = regexp.MustCompile(`^(?:(.*):)?(\d{1,9}):(\d{1,9})$`)

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,10 +96,44 @@ func TestErrorsSurviveTheTrip(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	want := &mesh.Error{Code: mesh.CodeConflict, Message: "it moved", Hint: "do this", Findings: []mesh.Finding{
-		{Position: mesh.Position{File: "policy.yaml:3:1"}, Level: mesh.LevelError, Rule: "conflict", Message: "here", Hint: "that"},
+		{Position: mesh.Position{File: "policy.yaml", Line: 3, Column: 1}, Level: mesh.LevelError, Rule: "conflict", Message: "here", Hint: "that"},
 	}}
 	if diff := cmp.Diff(want, e); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlacesOfFindings(t *testing.T) {
+	t.Parallel()
+	for location, want := range map[string]mesh.Position{
+		"1:21":                  {Line: 1, Column: 21},
+		`C:\p.yaml:3:1`:         {File: `C:\p.yaml`, Line: 3, Column: 1},
+		"body.action.type":      {File: "body.action.type"},
+		"p.yaml:3":              {File: "p.yaml:3"},
+		"":                      {},
+		"p:1:99999999999999999": {File: "p:1:99999999999999999"},
+	} {
+		_, c := newHub(t, http.StatusBadRequest, fmt.Sprintf(`{"code":"invalid","detail":"x","errors":[{"location":%q,"message":"y"}]}`, location))
+		_, err := c.Info(t.Context())
+		var e *mesh.Error
+		if !errors.As(err, &e) || len(e.Findings) != 1 || e.Findings[0].Position != want {
+			t.Errorf("%q is read as %+v, want %+v", location, err, want)
+		}
+	}
+}
+
+func TestACertificateNobodyTrusts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the server notes that its client went away
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	c, err := hubapi.NewClient(server.URL, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Info(t.Context()); mesh.CodeOf(err) != mesh.CodeUnavailable || !strings.Contains(mesh.HintOf(err), "SSL_CERT_FILE") {
+		t.Errorf("%v; hint %q", err, mesh.HintOf(err))
 	}
 }
 

@@ -284,6 +284,9 @@ func TestStatusFollowsSignaturesAndKeys(t *testing.T) {
 	if _, err := s.namespaces.RevokeKey(ctx, tenant, "acme", key.Fingerprint); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.namespaces.AddKey(ctx, tenant, "acme", string(first.PublicKeyPEM())); mesh.CodeOf(err) != mesh.CodeConflict {
+		t.Errorf("registering a revoked key again: %v, want a conflict", err)
+	}
 	later := pack(t, "1.1.0", nil)
 	s.push(t, "acme/tickets", later, "1.1.0")
 	s.sign(t, first, later)

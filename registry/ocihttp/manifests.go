@@ -2,7 +2,6 @@ package ocihttp
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -144,19 +143,25 @@ func etags(header string) []string {
 	return tags
 }
 
+// maxDrained is how much of a manifest over the limit is read to its end: a
+// client that sends before it listens would see a reset connection otherwise,
+// not the reason.
+const maxDrained = 32 << 20
+
 func (c *call) readManifest() ([]byte, error) {
 	tooLarge := registry.ErrTooLarge.With("the manifest is larger than %d MiB", registry.MaxManifestSize>>20).
 		WithHint("put the content into layers; a manifest only lists them")
-	if c.r.ContentLength > registry.MaxManifestSize {
+	if c.r.ContentLength > maxDrained {
 		return nil, tooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.body(), registry.MaxManifestSize))
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		return nil, tooLarge
-	}
+	from := c.body()
+	body, err := io.ReadAll(io.LimitReader(from, registry.MaxManifestSize+1))
 	if err != nil {
 		return nil, registry.ErrManifestInvalid.With("the manifest broke off: %v", err)
+	}
+	if len(body) > registry.MaxManifestSize {
+		_, _ = io.CopyN(io.Discard, from, maxDrained) // whatever comes of it, the manifest is refused
+		return nil, tooLarge
 	}
 	return body, nil
 }

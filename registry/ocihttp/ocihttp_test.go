@@ -1,6 +1,7 @@
 package ocihttp_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -283,6 +285,33 @@ func TestManifestLimits(t *testing.T) {
 
 	large := strings.Repeat("x", 1<<20+1)
 	c.do(http.MethodPost, repo+"/blobs/uploads/?digest="+sum(large), strings.NewReader(large)).want(t, http.StatusRequestEntityTooLarge, "SIZE_INVALID")
+}
+
+// A client that sends everything before it listens must still hear why.
+func TestAManifestTooLargeIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	c := serve(t, ocihttp.Options{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	const size = registry.MaxManifestSize + 4<<20
+	_, err = fmt.Fprintf(conn, "PUT %s/manifests/1.0.0 HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		repo, ocispec.MediaTypeImageManifest, size, strings.Repeat(" ", size))
+	if err != nil {
+		t.Fatalf("sending: %v", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("listening afterwards: %v", err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d, want 413", resp.StatusCode)
+	}
 }
 
 func TestChunkedUpload(t *testing.T) {
