@@ -24,7 +24,7 @@ type decisionsInput struct {
 func (r *routes) registerEvidence() {
 	send[hubapi.Batch](r, http.MethodPost, "/telemetry/batches", "send-batch", "evidence",
 		"Deliver journal records; answered once they are durable", http.StatusOK, r.batch)
-	get(r, "/decisions", "list-decisions", "evidence", "What was decided, newest first, or followed as it arrives", r.decisions)
+	get(r, "/decisions", "list-decisions", "evidence", "What was decided, the last to arrive first, or followed as it arrives", r.decisions)
 	get(r, "/posture", "get-posture", "evidence", "Counts per control of a framework", r.posture)
 }
 

@@ -331,7 +331,8 @@ type Decision struct {
 	Bundles       []mesh.Digest     `json:"bundles"`
 }
 
-// DecisionQuery holds the parameters of GET decisions; newest first unless
+// DecisionQuery holds the parameters of GET decisions; the last to arrive at the
+// hub comes first, whenever its runtime made it, unless
 // After is set, which asks for what came in behind a cursor, oldest first.
 type DecisionQuery struct {
 	RequestID string

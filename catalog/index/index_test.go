@@ -355,11 +355,11 @@ func TestWhatIsNotABundle(t *testing.T) {
 	if r := s.await(t, "4.0.0", hubapi.StatusInvalid); !strings.Contains(r.Reason, "too long") {
 		t.Errorf("reason is %q", r.Reason)
 	}
-	// Some other artifact under a version is no release at all.
+	// Some other artifact under a version.
 	s.pushOther(t, "acme/tickets", "5.0.0")
-	s.push(t, "acme/tickets", pack(t, "6.0.0", nil), "6.0.0")
-	s.await(t, "6.0.0", hubapi.StatusUnsigned)
-	s.await(t, "5.0.0", "")
+	if r := s.await(t, "5.0.0", hubapi.StatusInvalid); !strings.Contains(r.Reason, "application/vnd.example") || !strings.Contains(r.Reason, bundle.ArtifactType) {
+		t.Errorf("reason is %q", r.Reason)
+	}
 }
 
 func TestLatest(t *testing.T) {

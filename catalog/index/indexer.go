@@ -24,7 +24,7 @@ import (
 
 // concludedBy names how a status is concluded. It is part of every release's
 // trust state, so that releases are looked at again when it changes.
-const concludedBy = "2"
+const concludedBy = "3"
 
 // referrerPage and maxReferrers bound what is listed of a bundle's referrers;
 // everybody who may push can add some.
@@ -141,13 +141,14 @@ func isChannel(t registry.Tag) bool {
 
 // Release brings one version up to date and reports whether it changed. With
 // force it is concluded and written anew even if nothing it depends on
-// changed. A version that is no bundle, or no more there, has no release.
+// changed. A version that is no more there has no release; one that is no bundle
+// is invalid, so that whoever pushed it finds out why nobody can follow it.
 func (x *Indexer) Release(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, version string, force bool) (changed bool, err error) {
 	content := x.content(tenant)
 	repo := registry.Name(ref.String())
 	m, err := content.StatManifest(ctx, repo, registry.ByTag(registry.Tag(version)))
 	switch {
-	case mesh.CodeOf(err) == mesh.CodeNotFound, err == nil && !isBundle(m.ArtifactType):
+	case mesh.CodeOf(err) == mesh.CodeNotFound:
 		return x.remove(ctx, tenant, ref, version)
 	case err != nil:
 		return false, fmt.Errorf("resolving %s %s: %w", ref, version, err)
@@ -183,6 +184,15 @@ func isBundle(artifactType string) bool {
 	return artifactType == bundle.ArtifactType || artifactType == bundle.MediaTypeConfig
 }
 
+// noBundle says why an artifact of another type is no policy bundle.
+func noBundle(artifactType string) string {
+	if artifactType == "" {
+		artifactType = "no type"
+	}
+	return fmt.Sprintf("the artifact is %s, not %s: push policies with `mesh policy push`, or the layout that `mesh policy build` writes",
+		artifactType, bundle.ArtifactType)
+}
+
 func (x *Indexer) remove(ctx context.Context, tenant mesh.TenantID, ref mesh.BundleRef, version string) (bool, error) {
 	_, err := x.releases.Release(ctx, tenant, ref, version)
 	if mesh.CodeOf(err) == mesh.CodeNotFound {
@@ -203,6 +213,10 @@ func (x *Indexer) conclude(ctx context.Context, f *fetcher, ref mesh.BundleRef, 
 	r := &catalog.Release{Bundle: hubapi.Bundle{
 		Namespace: ref.Namespace, Name: ref.Name, Version: version, Digest: m.Digest, Title: ref.String(), PublishedAt: m.Created,
 	}}
+	if !isBundle(m.ArtifactType) {
+		r.Status, r.Reason = hubapi.StatusInvalid, noBundle(m.ArtifactType)
+		return r, nil
+	}
 	err := x.describe(ctx, f, ref, version, m.Digest, r)
 	switch mesh.CodeOf(err) {
 	case "":

@@ -30,7 +30,7 @@ func newCmdQuery(env *command.Env, runF func(*queryOptions) error) *cobra.Comman
 	opts := &queryOptions{}
 	cmd := &cobra.Command{
 		Use:     "query",
-		Short:   "List decisions, newest first",
+		Short:   "List decisions, the last to arrive first",
 		Example: "    mesh decisions query --outcome denied\n    mesh decisions query --request req_abc --json",
 		Args:    command.Arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
