@@ -7,6 +7,8 @@
 // but which commands there are and how they are grouped.
 package cli
 
+//go:generate go test -run "^(TestReference|TestEveryCommandSpeaksJSON)$" -update .
+
 import (
 	"context"
 
