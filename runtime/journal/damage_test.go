@@ -2,6 +2,8 @@ package journal_test
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -182,4 +184,44 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("records changed (-before +after):\n%s", diff)
 		}
 	})
+}
+
+func TestInspectChangesNothing(t *testing.T) {
+	t.Parallel()
+	dir, segment, content, _ := written(t)
+	j, err := journal.Open(dir, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := j.Status()
+	if _, err := journal.Inspect(dir); mesh.CodeOf(err) != mesh.CodeConflict {
+		t.Errorf("while it is open: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := journal.Inspect(dir)
+	if err != nil || got.ID != want.ID || got.FirstSeq != want.FirstSeq || got.LastSeq != want.LastSeq || got.Bytes != want.Bytes {
+		t.Errorf("Inspect = %+v, %v, want %+v", got, err, want)
+	}
+	torn := append(bytes.Clone(content), 0xff, 0xff)
+	if err := os.WriteFile(segment, torn, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = journal.Inspect(dir); err != nil || got.CutBytes != 2 || got.LastSeq != want.LastSeq {
+		t.Errorf("with a torn tail: %+v, %v", got, err)
+	}
+	if left, err := os.ReadFile(segment); err != nil || !bytes.Equal(left, torn) {
+		t.Errorf("the torn tail was changed: %v", err)
+	}
+	content[len(content)/4] ^= 0x40
+	if err := os.WriteFile(segment, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Inspect(dir); mesh.CodeOf(err) != mesh.CodeUnavailable {
+		t.Errorf("damaged: %v", err)
+	}
+	if _, err := journal.Inspect(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("where there is none: %v", err)
+	}
 }

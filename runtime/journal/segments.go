@@ -120,29 +120,49 @@ func entryLength(n int) int64 {
 type verified struct {
 	segments []segment
 	last     uint64 // sequence of the last record
-	cut      int64  // bytes of a torn tail that were cut off
+	cut      int64  // bytes of a torn tail, to cut off
 }
 
-// verifySegments checks every record and cuts a torn tail off. Segments whose
-// records are all acknowledged are dropped if they are damaged; damage to
-// others, or in front of records that were synced later, is an error.
-func verifySegments(dir string, acked uint64) (v verified, err error) {
-	segments, err := listSegments(dir)
+// verifySegments checks every record and repairs what may be: a torn tail is
+// cut off, and segments whose records are all acknowledged are dropped if they
+// are damaged. Other damage is an error.
+func verifySegments(dir string, acked uint64) (verified, error) {
+	v, drop, err := surveySegments(dir, acked)
 	if err != nil {
 		return v, err
 	}
-	drop := 0
+	if v.cut > 0 {
+		tail := v.segments[len(v.segments)-1]
+		if err := truncateSegment(tail.path, tail.bytes); err != nil {
+			return v, err
+		}
+	}
+	for _, s := range v.segments[:drop] {
+		if err := os.Remove(s.path); err != nil {
+			return v, fmt.Errorf("removing a damaged segment whose records are acknowledged: %w", err)
+		}
+	}
+	v.segments = v.segments[drop:]
+	return v, nil
+}
+
+// surveySegments reads every record and changes nothing. The first drop
+// segments are damaged, or lie in front of a damaged one, and all their records
+// are acknowledged; damage to others, or in front of records that were synced
+// later, is an error.
+func surveySegments(dir string, acked uint64) (v verified, drop int, err error) {
+	segments, err := listSegments(dir)
+	if err != nil {
+		return v, 0, err
+	}
 	for i, s := range segments {
 		found, err := scanSegment(s, noLimit)
 		if err != nil {
-			return v, err
+			return v, 0, err
 		}
 		v.last = found.last
 		tail := i == len(segments)-1
 		if tail && len(found.torn) > 0 && !hasLaterGroup(found.torn, found.last+1) {
-			if err := truncateSegment(s.path, found.bytes); err != nil {
-				return v, err
-			}
 			v.cut = int64(len(found.torn))
 			segments[i].bytes = found.bytes
 			continue
@@ -152,17 +172,12 @@ func verifySegments(dir string, acked uint64) (v verified, err error) {
 			continue
 		}
 		if tail || segments[i+1].first-1 > acked {
-			return v, corruptError(s.path, found.last+1)
+			return v, 0, corruptError(s.path, found.last+1)
 		}
 		drop = i + 1
 	}
-	for _, s := range segments[:drop] {
-		if err := os.Remove(s.path); err != nil {
-			return v, fmt.Errorf("removing a damaged segment whose records are acknowledged: %w", err)
-		}
-	}
-	v.segments = segments[drop:]
-	return v, nil
+	v.segments = segments
+	return v, drop, nil
 }
 
 // rewind makes last the last record on disk: later ones were written, but
