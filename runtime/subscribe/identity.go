@@ -1,6 +1,7 @@
 package subscribe
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -21,6 +22,7 @@ const (
 	enrolmentFile = "enrolment.json"
 	secretMode    = 0o600
 	pemPrivateKey = "PRIVATE KEY"
+	defaultName   = "runtime" // of a runtime whose host has no name
 )
 
 // enrolment is what the hub gave. The token belongs to that hub alone and is
@@ -28,7 +30,23 @@ const (
 type enrolment struct {
 	Hub       string         `json:"hub"`
 	RuntimeID mesh.RuntimeID `json:"runtimeId"`
+	Name      string         `json:"name"`
 	Token     string         `json:"token"`
+}
+
+// nameOf returns the name of a runtime: the one it is enrolled under, before
+// that the one it is given, else the host's. The name stands in evidence, so a
+// runtime does not change it.
+func nameOf(given string, known *enrolment, dir string) (string, error) {
+	switch {
+	case known == nil || known.Name == "":
+		host, _ := os.Hostname()
+		return cmp.Or(given, host, defaultName), nil
+	case given != "" && given != known.Name:
+		return "", mesh.Errorf(mesh.CodeConflict, "the runtime in %s is enrolled at %s as %s, not as %s", dir, known.Hub, known.Name, given).
+			WithHint("leave --name out, or give a runtime of another name a data directory of its own with --data-dir")
+	}
+	return known.Name, nil
 }
 
 // loadKey reads the runtime's Ed25519 key (PKCS #8 in PEM) and makes one at
@@ -85,6 +103,15 @@ func makeKey(path string) (ed25519.PrivateKey, error) {
 
 // loadEnrolment returns the enrolment at the hub, or nil if there is none.
 func loadEnrolment(dir, hub string) (*enrolment, error) {
+	e, err := readEnrolment(dir)
+	if err != nil || e == nil || e.Hub != hub {
+		return nil, err
+	}
+	return e, nil
+}
+
+// readEnrolment returns the enrolment at whatever hub, or nil if there is none.
+func readEnrolment(dir string) (*enrolment, error) {
 	path := filepath.Join(dir, enrolmentFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,9 +124,6 @@ func loadEnrolment(dir, hub string) (*enrolment, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, mesh.Errorf(mesh.CodeInvalid, "reading the enrolment in %s: %w", path, err).
 			WithHint("remove the file: the runtime then enrols again with the token it is given")
-	}
-	if e.Hub != hub {
-		return nil, nil
 	}
 	return &e, nil
 }

@@ -169,10 +169,14 @@ func (s *Subscriber) enrolled(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("enrolling: the runtime's key is of type %T", s.key.Public())
 	}
 	res, err := client.Enrol(ctx, hubapi.EnrolRequest{Name: s.cfg.Name, PublicKey: base64.StdEncoding.EncodeToString(public)})
+	if mesh.CodeOf(err) == mesh.CodeConflict {
+		return nil, mesh.Errorf(mesh.CodeConflict, "enrolling at %s as %q: %w", s.cfg.Hub, s.cfg.Name, err).
+			WithHint("start this runtime with a name of its own, --name NAME; if it is that runtime, with the data directory it was enrolled with, --data-dir DIR")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("enrolling at %s as %q: %w", s.cfg.Hub, s.cfg.Name, err)
 	}
-	e := &enrolment{Hub: s.cfg.Hub, RuntimeID: res.ID, Token: res.Token}
+	e := &enrolment{Hub: s.cfg.Hub, RuntimeID: res.ID, Name: s.cfg.Name, Token: res.Token}
 	if err := storeEnrolment(s.cfg.Dir, e); err != nil {
 		return nil, err
 	}

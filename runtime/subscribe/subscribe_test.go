@@ -638,6 +638,73 @@ func TestAnEnrolmentIsUsedAgainAndForItsHubOnly(t *testing.T) {
 	}
 }
 
+func TestARuntimeKeepsItsName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.start(true)
+	waitFor(t, "a report", func() bool { _, ok := w.hub.LastReport(); return ok })
+	r.stop()
+	w.cfg.Name = ""
+	r = w.start(false)
+	if got := r.Status().Name; got != "test" {
+		t.Errorf("without a name it calls itself %q, not as it is enrolled", got)
+	}
+	r.stop()
+	stored, err := subscribe.Inspect(w.dir)
+	if err != nil || stored.Name != "test" || stored.Hub != w.hub.URL() || stored.RuntimeID != "rt_1" {
+		t.Errorf("Inspect = %+v, %v", stored, err)
+	}
+	w.cfg.Name = "another"
+	_, err = subscribe.New(w.cfg, nil, nil, slog.New(slog.DiscardHandler))
+	if mesh.CodeOf(err) != mesh.CodeConflict || !strings.Contains(mesh.HintOf(err), "--name") {
+		t.Errorf("under another name: %v (%s)", err, mesh.HintOf(err))
+	}
+}
+
+func TestANameThatIsTakenSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hub.Fail(func(*http.Request) error {
+		return mesh.Errorf(mesh.CodeConflict, "a runtime named test is enrolled already")
+	})
+	var log lockedBuffer
+	s, err := subscribe.New(w.cfg, nil, stillJournal{}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	waitFor(t, "the hint", func() bool { return strings.Contains(log.String(), "--name NAME") })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// stillJournal is a journal that nothing is written to.
+type stillJournal struct{}
+
+func (stillJournal) Status() journal.Status { return journal.Status{} }
+
+// lockedBuffer is a buffer that a log may be written to while it is read.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 func TestAKeyThatOthersCanReadIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -46,8 +46,12 @@ type Journal interface {
 type Config struct {
 	// Dir holds the key, the enrolment and the last good set.
 	Dir string
-	// Name and Version are told to the hub.
-	Name, Version string
+	// Name is what the runtime enrols as; empty means the host's name. Once it
+	// is enrolled it keeps its name: another is refused with
+	// [mesh.CodeConflict].
+	Name string
+	// Version is the program's, as told to the hub.
+	Version string
 	// Hub is the hub's base URL.
 	Hub string
 	// Token returns the credential that enrols the runtime. It is called when
@@ -127,6 +131,9 @@ func New(cfg Config, point Point, j Journal, logger *slog.Logger) (*Subscriber, 
 	}
 	known, err := loadEnrolment(cfg.Dir, cfg.Hub)
 	if err != nil {
+		return nil, err
+	}
+	if s.cfg.Name, err = nameOf(cfg.Name, known, cfg.Dir); err != nil {
 		return nil, err
 	}
 	if known != nil {

@@ -19,7 +19,7 @@ func addFlags(cmd *cobra.Command, opts *Options, c *node.Config, subscribe *[]st
 	flags.StringArrayVar(subscribe, "subscribe", nil, "`bundle` to enforce, such as gdpr@^3; may be repeated (env MESH_RUNTIME_SUBSCRIBE, separated by spaces)")
 	command.BindEnvList(flags, "subscribe", "MESH_RUNTIME_SUBSCRIBE")
 	text(mode, "mode", "MESH_RUNTIME_MODE", "weaken every policy to at most this `mode`: monitor or audit")
-	text(&c.Name, "name", "MESH_RUNTIME_NAME", "`name` the hub lists the runtime as (default: the host's)")
+	text(&c.Name, "name", "MESH_RUNTIME_NAME", "`name` the hub lists the runtime as (default: the one it is enrolled under, at first the host's)")
 	text(&c.Listen, "listen", "MESH_RUNTIME_LISTEN", "loopback `address` of the decision API (default "+node.DefaultListen+")")
 	text(&c.Socket, "socket", "MESH_RUNTIME_SOCKET", "unix `socket` of the decision API (default: runtime.sock in the data directory)")
 	text(&c.DataDir, "data-dir", "MESH_RUNTIME_DATA_DIR", "`directory` for key, journal and the last good set (default: "+dataDirHelp+")")
