@@ -43,6 +43,19 @@ type Section interface {
 	Validate() []mesh.Finding
 }
 
+// Other is the section of another program, by its key: one file may serve
+// several. What it holds is checked by the program that it is for.
+type Other string
+
+// Key returns the name of the section.
+func (o Other) Key() string { return string(o) }
+
+// SetDefaults does nothing.
+func (Other) SetDefaults() {}
+
+// Validate finds nothing.
+func (Other) Validate() []mesh.Finding { return nil }
+
 // File is a configuration that was read. It is not safe for concurrent use.
 type File struct {
 	name      string
@@ -135,7 +148,9 @@ func (f *File) decode(src []byte) []mesh.Finding {
 			d.report(keyNode, "unknown-key", spelling.DidYouMean(key, keys), "unknown section %q", key)
 			return
 		}
-		d.section(value, key, section)
+		if _, other := section.(Other); !other {
+			d.section(value, key, section)
+		}
 	})
 	return d.findings
 }

@@ -15,6 +15,9 @@ const redacted = "[redacted]"
 func (f *File) Effective() []slog.Attr {
 	attrs := make([]slog.Attr, 0, len(f.sections))
 	for _, s := range f.sections {
+		if _, other := s.(Other); other {
+			continue
+		}
 		attrs = append(attrs, slog.GroupAttrs(s.Key(), fieldAttrs(reflect.ValueOf(s).Elem())...))
 	}
 	return attrs

@@ -132,7 +132,7 @@ func overrides(cmd *cobra.Command, given hub.Config) []func(*hub.Config) {
 
 func serveRun(ctx context.Context, env *command.Env, opts *options) error {
 	var c hub.Config
-	file, err := config.Load(opts.ConfigFile, &c)
+	file, err := config.Load(opts.ConfigFile, &c, config.Other("runtime"))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package runtimeserve
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 
@@ -55,7 +56,7 @@ func separate(err error) []error {
 // configure puts file, environment, flags and the stored login together.
 func configure(env *command.Env, opts *Options) (*section, *config.File, error) {
 	s := &section{dataDir: filepath.Join(command.DataDir(env), "runtime")}
-	file, err := config.Load(opts.ConfigFile, s)
+	file, err := config.Load(opts.ConfigFile, s, config.Other("hub"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,24 +74,23 @@ func configure(env *command.Env, opts *Options) (*section, *config.File, error) 
 		return nil, nil, err
 	}
 	s.Hub = hub.String()
-	s.Token, s.TokenFile = credentials(env, opts.TokenFile, s.TokenFile, login)
+	if s.Token, s.TokenFile, err = credentials(env, opts.TokenFile, s.TokenFile, login); err != nil {
+		return nil, nil, err
+	}
 	return s, file, file.Finish()
 }
 
 // credentials decides what enrols the runtime. A token file is passed on
 // unread: an enrolled runtime does not need it any more.
-func credentials(env *command.Env, fromFlag, fromConfig string, login session.Login) (token, tokenFile string) {
+func credentials(env *command.Env, fromFlag, fromConfig string, login session.Login) (token, tokenFile string, err error) {
 	if fromFlag != "" {
-		return "", fromFlag
+		return "", fromFlag, nil
 	}
-	if token := env.Getenv("MESH_TOKEN"); token != "" {
-		return token, ""
+	if token, err = session.TokenFromEnv(env); token != "" || err != nil {
+		return token, "", err
 	}
-	if named := env.Getenv("MESH_TOKEN_FILE"); named != "" {
-		return "", named
+	if file := cmp.Or(env.Getenv("MESH_TOKEN_FILE"), fromConfig); file != "" {
+		return "", file, nil
 	}
-	if fromConfig != "" {
-		return "", fromConfig
-	}
-	return login.Token, ""
+	return login.Token, "", nil
 }

@@ -12,7 +12,9 @@ package session
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,6 +34,9 @@ const DefaultHub = "http://127.0.0.1:8080"
 
 // SourceLogin is the [Session.Source] of a stored token.
 const SourceLogin = "mesh login"
+
+// tokenVariable is the environment variable that holds a token.
+const tokenVariable = "MESH_TOKEN"
 
 // MaxTokenBytes bounds a token file and what is read from standard input.
 const MaxTokenBytes = 8 << 10
@@ -99,8 +104,8 @@ func token(env *command.Env, f Flags, login Login) (tok, source string, err erro
 		tok, err = ReadTokenFile(f.TokenFile)
 		return tok, "--token-file", err
 	}
-	if tok = strings.TrimSpace(env.Getenv("MESH_TOKEN")); tok != "" {
-		return tok, "MESH_TOKEN", nil
+	if tok, err = TokenFromEnv(env); tok != "" || err != nil {
+		return tok, tokenVariable, err
 	}
 	if file := env.Getenv("MESH_TOKEN_FILE"); file != "" {
 		tok, err = ReadTokenFile(file)
@@ -112,6 +117,16 @@ func token(env *command.Env, f Flags, login Login) (tok, source string, err erro
 	return "", "", nil
 }
 
+// TokenFromEnv returns the token in MESH_TOKEN, without the white space around
+// it; empty where there is none.
+func TokenFromEnv(env *command.Env) (string, error) {
+	value := strings.TrimSpace(env.Getenv(tokenVariable))
+	if value == "" {
+		return "", nil
+	}
+	return checkToken([]byte(value), tokenVariable)
+}
+
 // ParseHub reads a hub's address and brings it into one form, without a path,
 // so that logins are found again.
 func ParseHub(address string) (*url.URL, error) {
@@ -120,7 +135,7 @@ func ParseHub(address string) (*url.URL, error) {
 		return nil, command.UsageErrorf("hub address %q is not an http or https URL", address).WithHint("for example " + DefaultHub)
 	}
 	if u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, command.UsageErrorf("hub address %q has more than a scheme, a host and a port", address).WithHint("write it as " + u.Scheme + "://" + u.Host)
+		return nil, command.UsageErrorf("hub address %q has more than a scheme, a host and a port", u.Redacted()).WithHint("write it as " + u.Scheme + "://" + u.Host)
 	}
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
 }
@@ -141,14 +156,19 @@ func loopback(host string) bool {
 
 // ReadTokenFile returns the token in a file, without the white space around it.
 func ReadTokenFile(file string) (string, error) {
-	info, err := os.Stat(file)
-	if err == nil && info.Size() > MaxTokenBytes {
-		return "", mesh.Errorf(mesh.CodeInvalid, "token file %s is too large to be one", file)
+	var data []byte
+	f, err := os.Open(file)
+	if err == nil {
+		// The file may be a pipe, whose size nobody knows.
+		data, err = io.ReadAll(io.LimitReader(f, MaxTokenBytes+1))
+		_ = f.Close()
 	}
-	data, err := os.ReadFile(file)
 	if err != nil {
 		return "", mesh.Errorf(mesh.CodeInvalid, "reading the token: %w", err).
 			WithHint("the hub writes its administrator's token to admin-token in its data directory")
+	}
+	if len(data) > MaxTokenBytes {
+		return "", mesh.Errorf(mesh.CodeInvalid, "token file %s is too large to be one", file)
 	}
 	return checkToken(data, file)
 }
@@ -168,8 +188,8 @@ func checkToken(data []byte, source string) (string, error) {
 }
 
 // ReadToken reads a token from standard input, asking for it on a terminal.
-func ReadToken(env *command.Env) (string, error) {
-	data, err := env.IO.ReadSecret("Token: ", MaxTokenBytes)
+func ReadToken(ctx context.Context, env *command.Env) (string, error) {
+	data, err := env.IO.ReadSecret(ctx, "Token: ", MaxTokenBytes)
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,9 +90,19 @@ func TestOpen(t *testing.T) {
 
 func TestTokenThatIsNone(t *testing.T) {
 	t.Parallel()
-	for name, content := range map[string]string{"empty": "\n", "two lines": "a\nb", "control characters": "a\x00b", "not ASCII": "tökén"} {
+	for name, content := range map[string]string{"empty": "\n", "too large": strings.Repeat("a", session.MaxTokenBytes+1), "two lines": "a\nb", "control characters": "a\x00b", "not ASCII": "tökén"} {
 		if _, err := session.ReadTokenFile(write(t, content)); mesh.CodeOf(err) != mesh.CodeInvalid {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestTokenFromEnv(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"": "", " \n": "", "tok\n": "tok", "a b": "!", "tökén": "!"} {
+		got, err := session.TokenFromEnv(newEnv(t, map[string]string{"MESH_TOKEN": value}))
+		if want == "!" && mesh.CodeOf(err) != mesh.CodeInvalid || want != "!" && (err != nil || got != want) {
+			t.Errorf("%q: got %q, %v", value, got, err)
 		}
 	}
 }
