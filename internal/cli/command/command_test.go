@@ -96,6 +96,11 @@ func TestErrorsForPeople(t *testing.T) {
 		{name: "the result says it", err: &command.Quiet{Err: refused}, want: ""},
 		{name: "usage shows usage", args: []string{"a", "b"}, want: "error: prog thing do takes only a thing; \"b\" is too many\n\nUsage: prog thing do [flags]\nSee `prog thing do --help`.\n"},
 		{name: "interrupted", err: context.Canceled, want: "error: interrupted\n"},
+		{
+			name: "interrupted halfway",
+			err:  mesh.Errorf(mesh.CodeCanceled, "it was pushed, but not its signature: %w", context.Canceled).WithHint("push it again"),
+			want: "error: it was pushed, but not its signature: context canceled\nhint: push it again\n",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -119,11 +119,15 @@ func describe(err error) ErrorBody {
 			body.Hint = usage.Hint
 		}
 	}
-	if errors.Is(err, context.Canceled) {
-		body.Code, body.Message = mesh.CodeCanceled, "interrupted"
-	}
-	if coded := (*mesh.Error)(nil); errors.As(err, &coded) {
+	coded := (*mesh.Error)(nil)
+	if errors.As(err, &coded) {
 		body.Findings = coded.Findings
+	}
+	if errors.Is(err, context.Canceled) {
+		body.Code = mesh.CodeCanceled
+		if body.Hint == "" {
+			body.Message = "interrupted" // nothing is left to be done about it
+		}
 	}
 	if len(body.Findings) > 0 {
 		// Some messages repeat their findings on further lines, for logs.

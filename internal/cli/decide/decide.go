@@ -77,7 +77,7 @@ as the runtime gave it; for several actions {"decisions": […]}.`,
 }
 
 func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
-	action, err := readAction(env, opts.File)
+	action, err := readAction(ctx, env, opts.File)
 	if err != nil {
 		return err
 	}
@@ -120,17 +120,17 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	return &command.Quiet{Err: mesh.Errorf(mesh.CodePolicyViolated, "%d of %d actions were denied", denied, len(got.Decisions))}
 }
 
-func readAction(env *command.Env, file string) ([]byte, error) {
-	var in io.Reader = env.IO.In
+func readAction(ctx context.Context, env *command.Env, file string) ([]byte, error) {
+	read := env.IO.ReadAll
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, mesh.Errorf(mesh.CodeNotFound, "reading the action: %w", err)
 		}
 		defer func() { _ = f.Close() }()
-		in = f
+		read = func(_ context.Context, limit int64) ([]byte, error) { return io.ReadAll(io.LimitReader(f, limit)) }
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxActionBytes+1))
+	data, err := read(ctx, maxActionBytes+1)
 	if err != nil {
 		return nil, fmt.Errorf("reading the action: %w", err)
 	}

@@ -58,7 +58,18 @@ func System() *Streams {
 		s.width = w
 	}
 	s.color = colorWanted(s.outTTY && s.errTTY, os.Getenv)
+	s.guard()
 	return s
+}
+
+// guard keeps what is printed from controlling the terminal.
+func (s *Streams) guard() {
+	if s.outTTY {
+		s.Out = screen{s.Out}
+	}
+	if s.errTTY {
+		s.Err = screen{s.Err}
+	}
 }
 
 // colorWanted applies the conventions about color to the environment.
@@ -79,9 +90,11 @@ func Test() (s *Streams, in, out, errOut *bytes.Buffer) {
 	return &Streams{In: in, Out: out, Err: errOut, width: DefaultWidth}, in, out, errOut
 }
 
-// SetTerminal overrides what is known about all three streams.
+// SetTerminal overrides what is known about all three streams; it is for tests
+// and called once.
 func (s *Streams) SetTerminal(tty, color bool, width int) {
 	s.inTTY, s.outTTY, s.errTTY, s.color, s.width = tty, tty, tty, color, width
+	s.guard()
 }
 
 // InIsTerminal reports whether a person could be asked.
@@ -95,18 +108,3 @@ func (s *Streams) ErrIsTerminal() bool { return s.errTTY }
 
 // Width returns the columns of the terminal, [DefaultWidth] where unknown.
 func (s *Streams) Width() int { return s.width }
-
-// ReadSecret reads one line without echo where standard input is a terminal,
-// after writing prompt to standard error; from anything else it reads all of
-// at most limit bytes.
-func (s *Streams) ReadSecret(prompt string, limit int64) ([]byte, error) {
-	if f, ok := s.In.(*os.File); ok && s.inTTY {
-		if _, err := io.WriteString(s.Err, prompt); err != nil {
-			return nil, err
-		}
-		secret, err := term.ReadPassword(int(f.Fd()))
-		_, _ = io.WriteString(s.Err, "\n")
-		return secret, err
-	}
-	return io.ReadAll(io.LimitReader(s.In, limit))
-}

@@ -1,6 +1,9 @@
 package iostreams
 
 import (
+	"context"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 )
@@ -97,11 +100,61 @@ func TestReadSecretFromPipe(t *testing.T) {
 	t.Parallel()
 	s, in, _, errOut := Test()
 	in.WriteString("s3cret\n")
-	got, err := s.ReadSecret("token: ", 100)
+	got, err := s.ReadSecret(t.Context(), "token: ", 100)
 	if err != nil || string(got) != "s3cret\n" {
 		t.Errorf("ReadSecret = %q, %v", got, err)
 	}
 	if errOut.Len() != 0 {
 		t.Errorf("asked %q although nobody can answer", errOut)
+	}
+}
+
+func TestReadingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	s, _, _, _ := Test()
+	in, typist := io.Pipe() // nobody types
+	defer func() { _ = typist.Close() }()
+	s.In = in
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := s.ReadAll(ctx, 100); !errors.Is(err, context.Canceled) {
+		t.Errorf("ReadAll = %q, %v", got, err)
+	}
+}
+
+// TestTerminalObeysNothingPrinted holds what is printed to text and our own
+// styles, where standard output is a terminal.
+func TestTerminalObeysNothingPrinted(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, text, want string }{
+		{"text", "Grüße, 世界\n\ttwo lines", "Grüße, 世界\n\ttwo lines"},
+		{"our styles", "\x1b[1mbold\x1b[0m \x1b[31mred\x1b[0m", "\x1b[1mbold\x1b[0m \x1b[31mred\x1b[0m"},
+		{"other styles", "\x1b[8mhidden\x1b[0m", "^[[8mhidden\x1b[0m"},
+		{"cursor", "\x1b[2Aover\x1b[2J", "^[[2Aover^[[2J"},
+		{"title and answer-back", "\x1b]0;title\x07\x1b[c", "^[]0;title^G^[[c"},
+		{"a line written over", "denied\rallowed", "denied^Mallowed"},
+		{"line ends of another system", "a\r\nb", "a\nb"},
+		{"C1 in UTF-8", "\u009b2J", "\uFFFD2J"},
+		{"cut off", "\x1b[3", "^[[3"},
+		{"escape at the end", "x\x1b", "x^["},
+		{"not UTF-8", "\xff\xc2", "\xff\xc2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, _, out, _ := Test()
+			s.SetTerminal(true, true, 80)
+			n, err := io.WriteString(s.Out, tt.text)
+			if err != nil || n != len(tt.text) {
+				t.Errorf("wrote %d of %d: %v", n, len(tt.text), err)
+			}
+			if out.String() != tt.want {
+				t.Errorf("got %q, want %q", out, tt.want)
+			}
+		})
+	}
+	s, _, out, _ := Test()
+	if _, err := io.WriteString(s.Out, "\x1b[2J"); err != nil || out.String() != "\x1b[2J" {
+		t.Errorf("what is piped was changed to %q: %v", out, err)
 	}
 }

@@ -32,6 +32,10 @@ func (p *Progress) Done() {
 	if p.shown == 0 {
 		return
 	}
-	_, _ = fmt.Fprintf(p.streams.Err, "\r%*s\r", p.shown, "")
+	out := p.streams.Err
+	if s, ok := out.(screen); ok {
+		out = s.w // only the line itself is moved back in
+	}
+	_, _ = fmt.Fprintf(out, "\r%*s\r", p.shown, "")
 	p.shown = 0
 }

@@ -71,7 +71,7 @@ func loginRun(ctx context.Context, env *command.Env, opts *Options) error {
 		if !opts.TokenStdin && !env.IO.InIsTerminal() {
 			return command.UsageErrorf("there is no token to log in with").WithHint("give one with --token-file, or with --token-stdin")
 		}
-		if s.Token, err = session.ReadToken(env); err != nil {
+		if s.Token, err = session.ReadToken(ctx, env); err != nil {
 			return err
 		}
 	}
@@ -90,7 +90,9 @@ func loginRun(ctx context.Context, env *command.Env, opts *Options) error {
 	}
 	hub := s.Hub.String()
 	logins.Current = hub
-	logins.Hubs[hub] = session.Login{Token: s.Token, At: time.Now().UTC(), InsecureHTTPUnsafe: opts.InsecureHTTPUnsafe}
+	logins.Hubs[hub] = session.Login{
+		Token: s.Token, At: time.Now().UTC(), InsecureHTTPUnsafe: opts.InsecureHTTPUnsafe || logins.Hubs[hub].InsecureHTTPUnsafe,
+	}
 	if err := store.Save(logins); err != nil {
 		return err
 	}

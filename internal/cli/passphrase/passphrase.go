@@ -5,6 +5,7 @@ package passphrase
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -16,23 +17,23 @@ import (
 const maxBytes = 4 << 10
 
 // Get returns the password of an existing key.
-func Get(env *command.Env, file string) ([]byte, error) {
+func Get(ctx context.Context, env *command.Env, file string) ([]byte, error) {
 	if password, ok, err := given(env); ok || err != nil {
 		return password, err
 	}
-	return ask(env, "Password of "+file+": ")
+	return ask(ctx, env, "Password of "+file+": ")
 }
 
 // New returns the password for a new key, asked for twice.
-func New(env *command.Env) ([]byte, error) {
+func New(ctx context.Context, env *command.Env) ([]byte, error) {
 	if password, ok, err := given(env); ok || err != nil {
 		return password, err
 	}
-	first, err := ask(env, "Password for the new key (empty for none): ")
+	first, err := ask(ctx, env, "Password for the new key (empty for none): ")
 	if err != nil {
 		return nil, err
 	}
-	second, err := ask(env, "Again: ")
+	second, err := ask(ctx, env, "Again: ")
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +56,8 @@ func given(env *command.Env) (password []byte, ok bool, err error) {
 	return nil, false, nil
 }
 
-func ask(env *command.Env, prompt string) ([]byte, error) {
-	password, err := env.IO.ReadSecret(prompt, maxBytes)
+func ask(ctx context.Context, env *command.Env, prompt string) ([]byte, error) {
+	password, err := env.IO.ReadSecret(ctx, prompt, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("reading the password: %w", err)
 	}

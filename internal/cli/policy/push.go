@@ -89,7 +89,7 @@ func pushRun(ctx context.Context, env *command.Env, opts *pushOptions) error {
 	// leave an unsigned release behind.
 	var signature []byte
 	if opts.Sign {
-		key, err := loadKey(env, opts.Key)
+		key, err := loadKey(ctx, env, opts.Key)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,8 @@ func transfer(ctx context.Context, env *command.Env, s *session.Session, p *pack
 		progress.Step("attaching the signature")
 		result.Signature, err = client.AttachSignature(ctx, p.source.Ref, result.Digest, signature)
 		if err != nil {
-			return fmt.Errorf("%s:%s was pushed, but not its signature: %w", result.Ref, result.Version, err)
+			return mesh.Errorf(mesh.CodeOf(err), "%s:%s was pushed, but not its signature: %w", result.Ref, result.Version, err).
+				WithHint("push it again with the same key, or run `mesh policy sign " + result.Ref + ":" + result.Version + " --key FILE`")
 		}
 	}
 	progress.Step("waiting for the hub to look at it")

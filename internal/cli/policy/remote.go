@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -77,11 +78,11 @@ func addKey(cmd *cobra.Command, target *string) {
 }
 
 // loadKey reads a private key, asking for its password where that is needed.
-func loadKey(env *command.Env, file string) (*sign.Key, error) {
+func loadKey(ctx context.Context, env *command.Env, file string) (*sign.Key, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, mesh.Errorf(mesh.CodeNotFound, "reading the key: %w", err).WithHint("make one with `mesh vendor key generate NAME`, or name another with --key")
 	}
-	password, err := passphrase.Get(env, file)
+	password, err := passphrase.Get(ctx, env, file)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func signRun(ctx context.Context, env *command.Env, opts *signOptions) error {
 	if err != nil {
 		return err
 	}
-	key, err := loadKey(env, opts.Key)
+	key, err := loadKey(ctx, env, opts.Key)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package vendor
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
 	"fmt"
 	"strings"
@@ -41,20 +42,20 @@ asked for on a terminal otherwise.`,
 		Example: `    mesh vendor key generate acme
     mesh vendor key add --namespace acme acme.pub`,
 		Args: command.Arguments(1, 1, "a name for the files"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Prefix = strings.TrimSuffix(args[0], ".key")
 			if runF != nil {
 				return runF(opts)
 			}
-			return keyGenerateRun(env, opts)
+			return keyGenerateRun(cmd.Context(), env, opts)
 		},
 	}
 	command.AddJSON(cmd, &opts.JSON, keyGenerateResult{})
 	return cmd
 }
 
-func keyGenerateRun(env *command.Env, opts *keyGenerateOptions) error {
-	password, err := passphrase.New(env)
+func keyGenerateRun(ctx context.Context, env *command.Env, opts *keyGenerateOptions) error {
+	password, err := passphrase.New(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -73,16 +74,19 @@ func keyGenerateRun(env *command.Env, opts *keyGenerateOptions) error {
 	return err
 }
 
-// checkPublicKey accepts one PEM block that is a public key.
+// checkPublicKey accepts a file of one public key and returns its PEM block,
+// without whatever else stands in the file.
 func checkPublicKey(file string, data []byte) (string, error) {
-	block, _ := pem.Decode(data)
+	block, rest := pem.Decode(data)
 	switch {
 	case block == nil:
 		return "", mesh.Errorf(mesh.CodeInvalid, "%s is not a PEM file", file).WithHint("give the .pub file of the key pair")
-	case strings.Contains(block.Type, "PRIVATE"):
-		return "", mesh.Errorf(mesh.CodeInvalid, "%s is a private key; it was not sent", file).WithHint("give the .pub file of the key pair")
+	case bytes.Contains(data, []byte("PRIVATE KEY")):
+		return "", mesh.Errorf(mesh.CodeInvalid, "%s holds a private key; it was not sent", file).WithHint("give the .pub file of the key pair")
 	case block.Type != "PUBLIC KEY":
 		return "", mesh.Errorf(mesh.CodeInvalid, "%s holds a %s, not a PUBLIC KEY", file, strings.ToLower(block.Type)).WithHint("give the .pub file of the key pair")
+	case len(bytes.TrimSpace(rest)) > 0:
+		return "", mesh.Errorf(mesh.CodeInvalid, "%s holds more than one key", file).WithHint("give a file for each")
 	}
-	return string(bytes.TrimSpace(data)) + "\n", nil
+	return string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})), nil
 }
