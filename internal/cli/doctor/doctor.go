@@ -63,8 +63,8 @@ func NewCmdDoctor(env *command.Env, runF func(*Options) error) *cobra.Command {
 		Short: "Find out what does not work, and what to do",
 		Long: `Look at everything hub, runtime and command line need: the ports, the hub and
 whether it is ready, the token, the clock against the hub's, the disk, the trust
-policy, and the runtime with its journal. Each finding says what to do. Exit
-code 1 says that something fails.`,
+policy, the runtime with its journal, and what a stopped runtime left on disk.
+Each finding says what to do. Exit code 1 says that something fails.`,
 		Args: command.Arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opts.DataDir == "" {
@@ -117,6 +117,7 @@ func doctorRun(ctx context.Context, env *command.Env, opts *Options) error {
 		{"runtime port", checkRuntimePort},
 		{"runtime", checkRuntime},
 		{"journal", checkJournal},
+		{"runtime data", checkData},
 		{"disk space", checkSpace},
 		{"disk sync", checkSync},
 		{"trust policy", checkTrust},

@@ -73,7 +73,11 @@ func checkPort(u *url.URL, flag string) Check {
 	if u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return skipped("%s is another machine", u.Host)
 	}
-	l, err := net.Listen("tcp", u.Host)
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme // "http" and "https" are names of ports too
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(u.Hostname(), port))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return failed("end the program that has it, or choose another port with "+flag, "another program has %s and does not answer", u.Host)
