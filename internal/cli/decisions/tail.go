@@ -105,6 +105,7 @@ type place struct {
 func follow(ctx context.Context, env *command.Env, client *hubapi.Client, opts *tailOptions, after string, seen map[place]bool) error {
 	q := opts.query()
 	q.Wait = wait
+	away := false
 	for ctx.Err() == nil {
 		q.After = after
 		page, err := client.Decisions(ctx, q)
@@ -112,7 +113,10 @@ func follow(ctx context.Context, env *command.Env, client *hubapi.Client, opts *
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, &mesh.Error{Code: mesh.CodeUnavailable}):
-			_, _ = fmt.Fprintln(env.IO.Err, "The hub does not answer; waiting for it.")
+			if !away {
+				_, _ = fmt.Fprintln(env.IO.Err, "The hub does not answer; waiting for it.")
+			}
+			away = true
 			select {
 			case <-time.After(retryInterval):
 			case <-ctx.Done():
@@ -121,6 +125,10 @@ func follow(ctx context.Context, env *command.Env, client *hubapi.Client, opts *
 		case err != nil:
 			return err
 		}
+		if away {
+			_, _ = fmt.Fprintln(env.IO.Err, "The hub answers again.")
+		}
+		away = false
 		if err := printAll(env, opts, page.Items, seen); err != nil {
 			return err
 		}
