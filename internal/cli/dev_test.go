@@ -5,12 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
@@ -20,8 +17,9 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
 
-// startDev runs `mesh dev`, under the GDPR pack alone, in this process until the test ends, when it must
-// stop without an error, and returns what it prints with --json.
+// startDev runs `mesh dev`, under the GDPR pack alone, in this process until
+// the test ends, when it must stop without an error, and returns what it prints
+// with --json.
 func startDev(t *testing.T) dev.Result {
 	t.Helper()
 	out, in := io.Pipe()
@@ -56,7 +54,16 @@ func TestDevScripts(t *testing.T) {
 	t.Parallel()
 	running := startDev(t)
 	t.Run("tail", func(t *testing.T) { testTail(t, running) })
-	runDevScripts(t, "testdata/dev", running)
+	variables := map[string]string{
+		"MESH_HUB":        running.Hub,
+		"MESH_RUNTIME":    running.Runtime,
+		"MESH_TOKEN_FILE": running.AdminTokenFile,
+		"SOCKET":          running.Socket,
+		"COSIGN_PASSWORD": keyPassword,
+	}
+	runScripts(t, "testdata/dev", variables)
+	// The runtime ends up denying everything, so this comes last.
+	runScripts(t, "testdata/refused", variables)
 }
 
 // testTail makes decisions until `mesh decisions tail` prints one of them.
@@ -99,34 +106,6 @@ func testTail(t *testing.T, running dev.Result) {
 	if got := <-code; got != 0 {
 		t.Errorf("mesh decisions tail ended with exit code %d", got)
 	}
-}
-
-// TestRefusedScript has a runtime of its own, which ends up denying everything.
-func TestRefusedScript(t *testing.T) {
-	t.Parallel()
-	runDevScripts(t, "testdata/refused", startDev(t))
-}
-
-func runDevScripts(t *testing.T, dir string, running dev.Result) {
-	t.Helper()
-	t.Run("scripts", func(t *testing.T) {
-		testscript.Run(t, testscript.Params{
-			Dir:                 dir,
-			RequireExplicitExec: true,
-			RequireUniqueNames:  true,
-			Setup: func(env *testscript.Env) error {
-				env.Setenv("HOME", env.WorkDir)
-				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
-				env.Setenv("MESH_HUB", running.Hub)
-				env.Setenv("MESH_RUNTIME", running.Runtime)
-				env.Setenv("MESH_TOKEN_FILE", running.AdminTokenFile)
-				env.Setenv("SOCKET", running.Socket)
-				env.Setenv("COSIGN_PASSWORD", "")
-				return nil
-			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually},
-		})
-	})
 }
 
 // TestDevDemo shows an allowed and a blocked action, with the controls.

@@ -3,11 +3,8 @@ package cli_test
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ai-agent-mesh/mesh/internal/hub"
 )
@@ -46,23 +43,10 @@ func startHub(t *testing.T) (url, tokenFile string) {
 func TestHubScripts(t *testing.T) {
 	t.Parallel()
 	url, tokenFile := startHub(t)
-	// The scripts run in parallel below this one, so that the hub is not
-	// stopped before they end.
-	t.Run("scripts", func(t *testing.T) {
-		testscript.Run(t, testscript.Params{
-			Dir:                 "testdata/hub",
-			RequireExplicitExec: true,
-			RequireUniqueNames:  true,
-			Setup: func(env *testscript.Env) error {
-				env.Setenv("HOME", env.WorkDir)
-				env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, "config"))
-				env.Setenv("HUB", url)
-				env.Setenv("ADMIN_TOKEN_FILE", tokenFile)
-				env.Setenv("MESH_RUNTIME", "http://127.0.0.1:1")
-				env.Setenv("COSIGN_PASSWORD", "")
-				return nil
-			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
-		})
+	runScripts(t, "testdata/hub", map[string]string{
+		"HUB":              url,
+		"ADMIN_TOKEN_FILE": tokenFile,
+		"MESH_RUNTIME":     "http://127.0.0.1:1",
+		"COSIGN_PASSWORD":  keyPassword,
 	})
 }

@@ -58,17 +58,26 @@ func TestEveryCommandSpeaksJSON(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("%s: %s\n", path, strings.Join(fields, " ")))
 	}
 	got := sorted(lines)
+	matchesFile(t, golden, got)
+}
+
+// matchesFile compares got with a committed file, and writes the file with
+// -update. The name is relative to the package.
+func matchesFile(t *testing.T, name, got string) {
+	t.Helper()
+	inDirectory.Lock()
+	defer inDirectory.Unlock()
 	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("JSON fields differ from %s (-want +got):\n%s", golden, diff)
+		t.Errorf("%s is not what the commands say; run go test ./internal/cli -update (-want +got):\n%s", name, diff)
 	}
 }
 

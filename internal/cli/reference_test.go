@@ -2,12 +2,10 @@ package cli_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/ai-agent-mesh/mesh/internal/cli"
@@ -36,19 +34,7 @@ func TestReference(t *testing.T) {
 			fmt.Fprintf(&b, "\n## %s\n\n%s\n", cmd.Short, strings.TrimRight(cmd.Long, "\n"))
 		}
 	}
-	name := filepath.Join("..", "..", "docs", "reference", "cli.md")
-	if *update {
-		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s is not what the commands say; run go test ./internal/cli -update (-want +got):\n%s", name, diff)
-	}
+	matchesFile(t, filepath.Join("..", "..", "docs", "reference", "cli.md"), b.String())
 }
 
 // describe writes the section of a command, or those of a noun's verbs.
