@@ -100,7 +100,7 @@ var owners = map[string][]string{
 	"github.com/tidwall/wal":                            {"runtime/journal"},
 	"github.com/transparency-dev/merkle":                {"internal/auditlog"},
 	"go.yaml.in/yaml/v3":                                {"engine/...", "registry/strictyaml", "internal/config", "internal/cli/..."},
-	"golang.org/x/sync":                                 {"internal/..."},
+	"golang.org/x/sync":                                 {"internal/...", "runtime/pdp"},
 	"golang.org/x/term":                                 {"internal/cli/..."},
 	"modernc.org/sqlite":                                {"internal/sqlite"},
 	"oras.land/oras-go/v2":                              {"registry/remote"},

@@ -26,6 +26,7 @@ const DefaultBodyLimit = 1 << 20
 // whole holds memory and a connection meanwhile.
 const (
 	minBodyTimeout = 10 * time.Second
+	maxBodyTimeout = 60 * time.Second
 	bodyRate       = 100_000 // bytes per second
 )
 
@@ -41,14 +42,20 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	// A writer that knows no deadlines, as in tests, does without. Left in
-	// place, the deadline would cancel a request that takes longer to answer.
+	expected := limit
+	if r.ContentLength >= 0 {
+		expected = r.ContentLength
+	}
+	// A writer that knows no deadlines, as in tests, does without.
 	control := http.NewResponseController(w)
-	patience := minBodyTimeout + time.Duration(limit/bodyRate)*time.Second
+	patience := min(minBodyTimeout+time.Duration(expected/bodyRate)*time.Second, maxBodyTimeout)
 	_ = control.SetReadDeadline(time.Now().Add(patience))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
+		// Left in place, the deadline would cancel a request that takes long to
+		// answer. After a failure it has to stay: the server reads the rest of
+		// the body before it sends the answer.
+		_ = control.SetReadDeadline(time.Time{})
 		return body, nil
 	}
 	var over *http.MaxBytesError

@@ -157,6 +157,14 @@ func TestReadBodyDoesNotWaitForever(t *testing.T) {
 	if left := time.Until(deadline.set[0]); left <= 0 || left > time.Minute {
 		t.Errorf("the deadline is in %s", left)
 	}
+	if len(deadline.set) != 1 {
+		t.Errorf("the deadline is gone before the server has dropped the rest: %s", deadline.set)
+	}
+
+	deadline = &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
+	if _, err := httpx.ReadBody(deadline, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("1")), 1<<20); err != nil {
+		t.Fatal(err)
+	}
 	if last := deadline.set[len(deadline.set)-1]; !last.IsZero() {
 		t.Errorf("a deadline stays behind: %s", last)
 	}

@@ -80,9 +80,9 @@ type errorContext struct {
 }
 
 // evaluation answers one question.
-func (s *server) evaluation(w http.ResponseWriter, r *http.Request) error {
+func (s *server) evaluation(w http.ResponseWriter, r *http.Request, body []byte) error {
 	var req evaluationRequest
-	if err := readAuthZEN(w, r, &req); err != nil {
+	if err := readAuthZEN(body, &req); err != nil {
 		return err
 	}
 	return s.answerOne(w, r, &req)
@@ -102,9 +102,9 @@ func (s *server) answerOne(w http.ResponseWriter, r *http.Request, req *evaluati
 
 // evaluations answers many. Without any it answers the request itself
 // (section 7.1).
-func (s *server) evaluations(w http.ResponseWriter, r *http.Request) error {
+func (s *server) evaluations(w http.ResponseWriter, r *http.Request, body []byte) error {
 	var req evaluationsRequest
-	if err := readAuthZEN(w, r, &req); err != nil {
+	if err := readAuthZEN(body, &req); err != nil {
 		return err
 	}
 	if len(req.Evaluations) == 0 {
@@ -247,11 +247,7 @@ func (q *evaluationRequest) inherit(from *evaluationRequest) {
 // readAuthZEN reads a body leniently: unknown members are ignored. Names are
 // matched exactly and must not repeat, so that two readers of one request
 // cannot understand different things.
-func readAuthZEN(w http.ResponseWriter, r *http.Request, v any) error {
-	data, err := body(w, r)
-	if err != nil {
-		return err
-	}
+func readAuthZEN(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return jsonError(err, "")
 	}

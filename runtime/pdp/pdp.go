@@ -5,7 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/decode"
@@ -23,8 +24,8 @@ const (
 	// helps nobody.
 	DefaultMaxInFlight = 1024
 
-	// bodyTimeout bounds how long a body may take to arrive.
-	bodyTimeout = 30 * time.Second
+	// maxBodyBytes bounds what the bodies of all requests hold of memory.
+	maxBodyBytes = 256 << 20
 )
 
 // Decider decides actions: an [enforce.Point].
@@ -51,6 +52,7 @@ type Options struct {
 type server struct {
 	opts     Options
 	inFlight chan struct{}
+	bodies   *semaphore.Weighted // bytes of the bodies being read or decided
 }
 
 // New returns the handler of the API, with the outer layer of our servers
@@ -59,7 +61,7 @@ func New(opts Options) http.Handler {
 	if opts.MaxInFlight <= 0 {
 		opts.MaxInFlight = DefaultMaxInFlight
 	}
-	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight)}
+	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight), bodies: semaphore.NewWeighted(maxBodyBytes)}
 	api := http.NewServeMux()
 	api.Handle("POST /v1/decisions", s.limited(s.decisions))
 	api.Handle("POST "+evaluationPath, s.limited(s.evaluation))
@@ -96,10 +98,30 @@ func localNames(next http.Handler) http.Handler {
 	})
 }
 
-// limited bounds the decision requests under way and the time their bodies
-// take.
-func (s *server) limited(next httpx.HandlerFunc) http.Handler {
+// handler answers a request whose body was read.
+type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
+
+// limited reads a JSON body within the bounds of a batch and bounds what
+// requests hold: memory from before their body is read, a place among the
+// decisions under way only from then on. A client that sends slowly takes no
+// place from others.
+func (s *server) limited(next handler) http.Handler {
 	return httpx.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		if err := httpx.RequireJSON(r); err != nil {
+			return err
+		}
+		size := r.ContentLength
+		if size < 0 || size > decode.MaxBatchSize {
+			size = decode.MaxBatchSize
+		}
+		if !s.bodies.TryAcquire(size) {
+			return mesh.Errorf(mesh.CodeUnavailable, "the requests under way hold %d MiB already", maxBodyBytes>>20).WithHint("try again")
+		}
+		defer s.bodies.Release(size)
+		data, err := httpx.ReadBody(w, r, decode.MaxBatchSize)
+		if err != nil {
+			return err
+		}
 		select {
 		case s.inFlight <- struct{}{}:
 			defer func() { <-s.inFlight }()
@@ -107,26 +129,12 @@ func (s *server) limited(next httpx.HandlerFunc) http.Handler {
 			return mesh.Errorf(mesh.CodeUnavailable, "%d decisions are under way already", cap(s.inFlight)).
 				WithHint("try again; send many actions as one batch")
 		}
-		// A server without deadlines, such as a test's recorder, has no bound.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		return next(w, r)
+		return next(w, r, data)
 	})
 }
 
-// body reads a JSON body within the bounds of a batch.
-func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := httpx.RequireJSON(r); err != nil {
-		return nil, err
-	}
-	return httpx.ReadBody(w, r, decode.MaxBatchSize)
-}
-
 // decisions decides one action or a batch.
-func (s *server) decisions(w http.ResponseWriter, r *http.Request) error {
-	data, err := body(w, r)
-	if err != nil {
-		return err
-	}
+func (s *server) decisions(w http.ResponseWriter, r *http.Request, data []byte) error {
 	actions, batch, err := decode.Batch(data, MaxBatch)
 	if err != nil {
 		return err

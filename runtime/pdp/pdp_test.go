@@ -1,11 +1,13 @@
 package pdp_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -476,6 +478,33 @@ func TestTooManyAtOnceAreTurnedAway(t *testing.T) {
 	close(b.leave)
 	if status := <-first; status != http.StatusOK {
 		t.Errorf("the first answered %d", status)
+	}
+}
+
+// A client that begins to send and then does nothing takes no place from
+// others.
+func TestDawdlersTakeNoPlace(t *testing.T) {
+	t.Parallel()
+	d := blocking{make(chan struct{}, 1), make(chan struct{})}
+	close(d.leave)
+	srv := httptest.NewServer(pdp.New(pdp.Options{Decider: d, Status: func() pdp.Status { return pdp.Status{} }, Logger: slog.New(slog.DiscardHandler), MaxInFlight: 1}))
+	t.Cleanup(srv.Close)
+	for range 20 {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := fmt.Fprint(conn, "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		// The server says 100 once it waits for the body.
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	if status, _, body := post(t, srv, "/v1/decisions", `{"action":{"type":"x"}}`); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
 	}
 }
 
