@@ -110,6 +110,8 @@ func report(env *Env, cmd *cobra.Command, err error) {
 	}
 }
 
+const loginHint = "log in with `mesh login --token-file FILE`, or set MESH_TOKEN"
+
 // describe turns an error into what is shown of it.
 func describe(err error) ErrorBody {
 	body := ErrorBody{Code: mesh.CodeOf(err), Message: err.Error(), Hint: mesh.HintOf(err), ExitCode: ExitCode(err)}
@@ -118,6 +120,9 @@ func describe(err error) ErrorBody {
 		if usage.Hint != "" {
 			body.Hint = usage.Hint
 		}
+	}
+	if body.Code == mesh.CodeUnauthenticated {
+		body.Hint = loginHint // a server's own hint is for those who write requests
 	}
 	coded := (*mesh.Error)(nil)
 	if errors.As(err, &coded) {

@@ -5,9 +5,11 @@ package decide
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,7 +96,7 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	}
 	got, err := Ask(ctx, target, action)
 	if err != nil {
-		return err
+		return placed(err, opts.File)
 	}
 	if opts.JSON {
 		if err := env.WriteJSON(got.Raw); err != nil {
@@ -118,6 +120,22 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 		return &command.Quiet{Err: mesh.Errorf(mesh.CodePolicyViolated, "the action was denied")}
 	}
 	return &command.Quiet{Err: mesh.Errorf(mesh.CodePolicyViolated, "%d of %d actions were denied", denied, len(got.Decisions))}
+}
+
+// placed names the file in findings that say where in the action something is
+// wrong.
+func placed(err error, file string) error {
+	coded := (*mesh.Error)(nil)
+	if !errors.As(err, &coded) || file == "-" {
+		return err
+	}
+	findings := slices.Clone(coded.Findings)
+	for i := range findings {
+		if p := &findings[i].Position; p.File == "" && p.Line > 0 {
+			p.File = file
+		}
+	}
+	return coded.WithFindings(findings)
 }
 
 func readAction(ctx context.Context, env *command.Env, file string) ([]byte, error) {

@@ -42,7 +42,7 @@ func verdict(io *iostreams.Streams, d *mesh.Decision) string {
 	case !d.Evaluated:
 		return io.Paint(iostreams.Yellow, "ALLOWED") + ", to be evaluated afterwards (audit mode)"
 	case !d.WouldAllow:
-		return io.Paint(iostreams.Yellow, "ALLOWED") + " although rules are violated (" + string(d.Mode) + " mode)"
+		return io.Paint(iostreams.Yellow, "ALLOWED") + " although rules are violated, in a mode that only watches"
 	}
 	return io.Paint(iostreams.Green, "ALLOWED")
 }

@@ -24,7 +24,7 @@ func TestPrint(t *testing.T) {
 			decision: mesh.Decision{Allowed: true, Evaluated: true, Mode: mesh.ModeMonitor, Violations: []mesh.Violation{
 				{PolicyID: "acme/guard", RuleID: "r", Severity: mesh.SeverityLow, Message: "no"},
 			}},
-			want: "ALLOWED although rules are violated (monitor mode)\n  acme/guard r (low)\n      no\n",
+			want: "ALLOWED although rules are violated, in a mode that only watches\n  acme/guard r (low)\n      no\n",
 		},
 		{
 			name: "everything there is to say",

@@ -83,7 +83,7 @@ func outcome(d *hubapi.Decision) iostreams.Styled {
 // line writes a decision as one line for people who watch.
 func line(io *iostreams.Streams, d *hubapi.Decision) string {
 	o := outcome(d)
-	text := fmt.Sprintf("%s %s %s by %s", io.Paint(iostreams.Faint, command.Time(d.Timestamp)), io.Paint(o.Style, o.Text), d.Action, d.AgentID)
+	text := fmt.Sprintf("%s %s %s by %s", io.Paint(iostreams.Faint, command.Time(d.Timestamp)), io.Paint(o.Style, o.Text), iostreams.OneLine(d.Action), iostreams.OneLine(string(d.AgentID)))
 	for _, v := range d.Violations {
 		text += fmt.Sprintf("\n    %s %s %s", v.PolicyID, v.RuleID, io.Paint(iostreams.Cyan, controls(v.Controls)))
 	}

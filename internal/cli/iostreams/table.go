@@ -39,10 +39,10 @@ func (t *Table) Row(values ...any) {
 	row := make([]cell, 0, len(values))
 	for _, v := range values {
 		if styled, ok := v.(Styled); ok {
-			row = append(row, cell{oneLine(styled.Text), styled.Style})
+			row = append(row, cell{OneLine(styled.Text), styled.Style})
 			continue
 		}
-		row = append(row, cell{text: oneLine(fmt.Sprint(v))})
+		row = append(row, cell{text: OneLine(fmt.Sprint(v))})
 	}
 	t.rows = append(t.rows, row)
 }
@@ -53,8 +53,9 @@ type Styled struct {
 	Style Style
 }
 
-// oneLine keeps a value from breaking its row.
-func oneLine(s string) string {
+// OneLine keeps a value from breaking its row: whoever chose it could make up
+// another one otherwise.
+func OneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' || r == '\t' }), " ")
 }
 
