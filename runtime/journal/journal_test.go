@@ -186,33 +186,57 @@ func TestWaitingAppendersShareASync(t *testing.T) {
 	}
 }
 
-// blockedLog syncs when it is let.
+// blockedLog syncs for the first time when it is let.
 type blockedLog struct {
 	journal.Log
+	first            *sync.Once
 	syncing, proceed chan struct{}
 }
 
 func (l blockedLog) Sync() error {
-	select {
-	case l.syncing <- struct{}{}:
+	l.first.Do(func() {
+		close(l.syncing)
 		<-l.proceed
-	default:
-	}
+	})
 	return l.Log.Sync()
 }
+
+// impatient is the context of a caller that gives up as soon as it has to
+// wait.
+type impatient struct {
+	context.Context
+	waits atomic.Bool
+}
+
+func (c *impatient) Done() <-chan struct{} {
+	c.waits.Store(true)
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (c *impatient) Err() error {
+	if c.waits.Load() {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (c *impatient) Value(any) any { return nil } // so that no other context answers in its place
 
 // TestAnOverloadIsToldOf loses a decision while the disk is slow but sound.
 func TestAnOverloadIsToldOf(t *testing.T) {
 	t.Parallel()
 	syncing, proceed := make(chan struct{}), make(chan struct{})
+	first := &sync.Once{}
 	j := open(t, t.TempDir(), journal.WithLog(journal.Options{}, func(_ string, log journal.Log) journal.Log {
-		return blockedLog{log, syncing, proceed}
+		return blockedLog{log, first, syncing, proceed}
 	}))
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release) // before the journal is closed, which waits for its disk
 	// Whoever gives up waiting leaves the records where they wait.
 	giveUp := func(records []journal.Record) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer cancel()
-		_, err := j.Append(ctx, records)
+		_, err := j.Append(&impatient{Context: t.Context()}, records)
 		return err
 	}
 	var wg sync.WaitGroup
@@ -234,7 +258,7 @@ func TestAnOverloadIsToldOf(t *testing.T) {
 	if err := giveUp([]journal.Record{lost}); mesh.CodeOf(err) != mesh.CodeUnavailable {
 		t.Fatalf("65 MiB are to be too much: %v", err)
 	}
-	close(proceed)
+	release()
 	wg.Wait()
 	waitFor(t, "the loss to be told of", func() bool { return j.Status().Unrecorded == 0 })
 	last := j.Status().LastSeq
