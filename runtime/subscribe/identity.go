@@ -23,6 +23,9 @@ const (
 	secretMode    = 0o600
 	pemPrivateKey = "PRIVATE KEY"
 	defaultName   = "runtime" // of a runtime whose host has no name
+
+	// nameSuffixBytes of the key's hash tell apart the runtimes of one host.
+	nameSuffixBytes = 4
 )
 
 // enrolment is what the hub gave. The token belongs to that hub alone and is

@@ -3,7 +3,9 @@ package subscribe
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -169,6 +171,10 @@ func (s *Subscriber) enrolled(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("enrolling: the runtime's key is of type %T", s.key.Public())
 	}
 	res, err := client.Enrol(ctx, hubapi.EnrolRequest{Name: s.cfg.Name, PublicKey: base64.StdEncoding.EncodeToString(public)})
+	if mesh.CodeOf(err) == mesh.CodeConflict && !s.named {
+		s.renameBy(public)
+		return s.enrolled(ctx)
+	}
 	if mesh.CodeOf(err) == mesh.CodeConflict {
 		return nil, mesh.Errorf(mesh.CodeConflict, "enrolling at %s as %q: %w", s.cfg.Hub, s.cfg.Name, err).
 			WithHint("start this runtime with a name of its own, --name NAME; if it is that runtime, with the data directory it was enrolled with, --data-dir DIR")
@@ -185,6 +191,17 @@ func (s *Subscriber) enrolled(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return s.enrolled(ctx)
+}
+
+// renameBy adds to the host's name, which another runtime has, what tells this
+// runtime's key from others: so a host whose data directory was lost can enrol
+// anew, and one with two runtimes can enrol both.
+func (s *Subscriber) renameBy(key ed25519.PublicKey) {
+	sum := sha256.Sum256(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Name += "-" + hex.EncodeToString(sum[:nameSuffixBytes])
+	s.named = true
 }
 
 // connect makes the clients of an enrolment and tells who waits for one.

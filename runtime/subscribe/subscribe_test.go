@@ -1,8 +1,11 @@
 package subscribe_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -679,6 +682,41 @@ func TestANameThatIsTakenSaysWhatToDo(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// Nobody named it: the host's name being taken keeps no runtime out.
+func TestAHostsNameThatIsTakenIsExtended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var names []string
+	w.hub.Fail(func(r *http.Request) error {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/runtimes") {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		var req hubapi.EnrolRequest
+		if err := json.Unmarshal(body, &req); err != nil {
+			return err
+		}
+		if names = append(names, req.Name); len(names) == 1 {
+			return mesh.Errorf(mesh.CodeConflict, "a runtime of that name with another key is enrolled already")
+		}
+		return nil
+	})
+	w.cfg.Name = ""
+	r := w.start(true)
+	waitFor(t, "a report", func() bool { _, ok := w.hub.LastReport(); return ok })
+	r.stop()
+	if len(names) != 2 || !strings.HasPrefix(names[1], names[0]+"-") {
+		t.Errorf("it asked for the names %q", names)
+	}
+	if stored, err := subscribe.Inspect(w.dir); err != nil || stored.Name != names[1] {
+		t.Errorf("Inspect = %+v, %v; want the name %s", stored, err, names[1])
 	}
 }
 

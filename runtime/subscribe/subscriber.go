@@ -86,6 +86,7 @@ type Subscriber struct {
 	key     ed25519.PrivateKey
 
 	// These belong to Restore and then to Run.
+	named    bool // somebody chose the name: it is not changed where it is taken
 	state    state
 	set      map[mesh.BundleRef]*held
 	registry Registry
@@ -136,6 +137,7 @@ func New(cfg Config, point Point, j Journal, logger *slog.Logger) (*Subscriber, 
 	if s.cfg.Name, err = nameOf(cfg.Name, known, cfg.Dir); err != nil {
 		return nil, err
 	}
+	s.named = cfg.Name != "" || known != nil
 	if known != nil {
 		if err := s.connect(known); err != nil {
 			return nil, err
