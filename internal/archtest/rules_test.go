@@ -127,7 +127,6 @@ var apart = map[string][]string{
 var testOnly = []string{
 	"github.com/google/go-cmp",
 	"github.com/rogpeppe/go-internal",
-	"pgregory.net/rapid",
 }
 
 // refused are modules the project does not use, in tests neither.
