@@ -331,9 +331,9 @@ type Decision struct {
 	Bundles       []mesh.Digest     `json:"bundles"`
 }
 
-// DecisionQuery holds the parameters of GET decisions; the last to arrive at the
-// hub comes first, whenever its runtime made it, unless
-// After is set, which asks for what came in behind a cursor, oldest first.
+// DecisionQuery holds the parameters of GET decisions. The last to arrive at the
+// hub comes first, whenever its runtime made it; with After set it is what came
+// in behind a cursor, oldest first.
 type DecisionQuery struct {
 	RequestID string
 	RuntimeID mesh.RuntimeID
