@@ -35,7 +35,9 @@ type Action struct {
 // the caller asserted, and is recorded as such.
 type Agent struct {
 	ID     *AgentID       `json:"id,omitzero"`
-	Type   *string        `json:"type,omitzero"` // conversational, analytics or automation
+	Type   *string        `json:"type,omitzero"`   // conversational, analytics or automation
+	Status *string        `json:"status,omitzero"` // active, suspended or killed
+	Scopes []string       `json:"scopes,omitzero"` // what the agent was granted
 	Labels map[string]any `json:"labels,omitzero"`
 }
 
@@ -63,12 +65,15 @@ const (
 	TypeMemoryWrite    = "memory.write"
 	TypeSubjectRequest = "subject.request"
 	TypeWorkflowStep   = "workflow.step"
+	TypeArtifactLoad   = "artifact.load" // of a model, a tool, a skill or a policy
+	TypeModelOutput    = "model.output"  // an answer of a model, before the agent sees it
 )
 
 // Operation is the verb of an action.
 type Operation struct {
 	Type       string         `json:"type"` // required; one of the Type constants or a vendor's own
 	Name       *string        `json:"name,omitzero"`
+	Scope      *string        `json:"scope,omitzero"` // the right that the action takes
 	Properties map[string]any `json:"properties,omitzero"`
 }
 
@@ -78,6 +83,10 @@ type Resource struct {
 	ID             *string        `json:"id,omitzero"`
 	Classification *string        `json:"classification,omitzero"`
 	Region         *string        `json:"region,omitzero"`
+	TenantID       *TenantID      `json:"tenantId,omitzero"`    // the tenant it belongs to
+	Environment    *string        `json:"environment,omitzero"` // the environment it belongs to
+	Digest         *string        `json:"digest,omitzero"`      // of its content, as "sha256:…"
+	Signed         *bool          `json:"signed,omitzero"`      // a signature over Digest was verified
 	Properties     map[string]any `json:"properties,omitzero"`
 }
 
@@ -106,9 +115,12 @@ type Consent struct {
 
 // DataSubject is the person the data is about.
 type DataSubject struct {
-	ID     *string `json:"id,omitzero"`
-	Child  *bool   `json:"child,omitzero"`
-	OptOut *bool   `json:"optOut,omitzero"`
+	ID         *string `json:"id,omitzero"`
+	Child      *bool   `json:"child,omitzero"`
+	OptOut     *bool   `json:"optOut,omitzero"`     // of sale, sharing or marketing
+	Restricted *bool   `json:"restricted,omitzero"` // processing is restricted (GDPR Art. 18)
+	Objected   *bool   `json:"objected,omitzero"`   // to the processing (GDPR Art. 21)
+	Erased     *bool   `json:"erased,omitzero"`     // the person's data was or is being erased (GDPR Art. 17)
 }
 
 // Encryption says how the data is or will be protected.
@@ -129,10 +141,11 @@ type RightsRequest struct {
 
 // Tool is the tool a tool.call calls.
 type Tool struct {
-	Server *string        `json:"server,omitzero"`
-	Name   *string        `json:"name,omitzero"`
-	Args   map[string]any `json:"args,omitzero"`
-	Pinned *bool          `json:"pinned,omitzero"`
+	Server     *string        `json:"server,omitzero"`
+	Name       *string        `json:"name,omitzero"`
+	Args       map[string]any `json:"args,omitzero"`
+	ArgsDigest *string        `json:"argsDigest,omitzero"` // of Args, as in Approval.ArgsDigest
+	Pinned     *bool          `json:"pinned,omitzero"`
 }
 
 // Model is the model a model.call calls.
@@ -154,7 +167,9 @@ type Content struct {
 	Findings       []ContentFinding `json:"findings,omitzero"`
 	InjectionScore *float64         `json:"injectionScore,omitzero"` // 0 to 1
 	Malware        *string          `json:"malware,omitzero"`
+	Labels         []string         `json:"labels,omitzero"` // what a classifier calls the content
 	InputTokens    *int64           `json:"inputTokens,omitzero"`
+	OutputTokens   *int64           `json:"outputTokens,omitzero"`
 }
 
 // ContentFinding counts the occurrences of one kind of identifier.
@@ -165,10 +180,15 @@ type ContentFinding struct {
 
 // Session is the conversation or run the action belongs to.
 type Session struct {
-	ID            *string  `json:"id,omitzero"`
-	Taint         []string `json:"taint,omitzero"`
-	MFAAgeSeconds *int64   `json:"mfaAgeSeconds,omitzero"`
-	SpentMicroUSD *int64   `json:"spentMicroUSD,omitzero"` // millionths of a US dollar
+	ID              *string  `json:"id,omitzero"`
+	AgentID         *AgentID `json:"agentId,omitzero"` // the agent the session was opened for
+	UserID          *string  `json:"userId,omitzero"`  // the person the session was opened for
+	AgeSeconds      *int64   `json:"ageSeconds,omitzero"`
+	Taint           []string `json:"taint,omitzero"`
+	MFAAgeSeconds   *int64   `json:"mfaAgeSeconds,omitzero"`
+	CallsLastMinute *int64   `json:"callsLastMinute,omitzero"`
+	SpentTokens     *int64   `json:"spentTokens,omitzero"`
+	SpentMicroUSD   *int64   `json:"spentMicroUSD,omitzero"` // millionths of a US dollar
 }
 
 // Approval is a person's approval of exactly this action.
@@ -176,4 +196,7 @@ type Approval struct {
 	ID         *string `json:"id,omitzero"`
 	Approver   *string `json:"approver,omitzero"`
 	ArgsDigest *string `json:"argsDigest,omitzero"`
+	AgeSeconds *int64  `json:"ageSeconds,omitzero"`
+	BreakGlass *bool   `json:"breakGlass,omitzero"` // emergency access, to be reviewed afterwards
+	Reason     *string `json:"reason,omitzero"`
 }

@@ -115,6 +115,9 @@ func check(a *mesh.Action) *flaw {
 			c.count("data.encryption.keyAgeDays", d.Encryption.KeyAgeDays)
 		}
 	}
+	if g := a.Agent; g != nil {
+		c.list("agent.scopes", len(g.Scopes))
+	}
 	if p := a.Actor; p != nil {
 		c.list("actor.groups", len(p.Groups))
 		c.list("actor.scopes", len(p.Scopes))
@@ -124,16 +127,24 @@ func check(a *mesh.Action) *flaw {
 	}
 	if s := a.Session; s != nil {
 		c.list("session.taint", len(s.Taint))
+		c.count("session.ageSeconds", s.AgeSeconds)
 		c.count("session.mfaAgeSeconds", s.MFAAgeSeconds)
+		c.count("session.callsLastMinute", s.CallsLastMinute)
+		c.count("session.spentTokens", s.SpentTokens)
 		c.count("session.spentMicroUSD", s.SpentMicroUSD)
 	}
 	if t := a.Content; t != nil {
 		c.list("content.findings", len(t.Findings))
+		c.list("content.labels", len(t.Labels))
 		c.number("content.injectionScore", t.InjectionScore, 1)
 		c.count("content.inputTokens", t.InputTokens)
+		c.count("content.outputTokens", t.OutputTokens)
 		for i, f := range t.Findings {
 			c.count("content.findings."+strconv.Itoa(i)+".count", f.Count)
 		}
+	}
+	if p := a.Approval; p != nil {
+		c.count("approval.ageSeconds", p.AgeSeconds)
 	}
 	return c.first
 }

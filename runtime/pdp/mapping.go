@@ -80,7 +80,7 @@ type mapper struct{ err error }
 func (m *mapper) subject(e *entity, a *mesh.Action) {
 	if e.Type == subjectAgent {
 		a.Agent = &mesh.Agent{}
-		a.Agent.Labels = m.fields("subject.properties", e.Properties, a.Agent, "type", "labels")
+		a.Agent.Labels = m.fields("subject.properties", e.Properties, a.Agent, "type", "status", "scopes", "labels")
 		id := mesh.AgentID(e.ID)
 		a.Agent.ID = &id
 		return
@@ -99,12 +99,13 @@ func (m *mapper) subject(e *entity, a *mesh.Action) {
 
 func (m *mapper) operation(e *entity, a *mesh.Action) {
 	a.Action = mesh.Operation{Type: e.Name, Name: &e.Name}
-	a.Action.Properties = m.fields("action.properties", e.Properties, &a.Action, "type", "name", "properties")
+	a.Action.Properties = m.fields("action.properties", e.Properties, &a.Action, "type", "name", "scope", "properties")
 }
 
 func (m *mapper) resource(e *entity, a *mesh.Action) {
 	a.Resource = &mesh.Resource{}
-	a.Resource.Properties = m.fields("resource.properties", e.Properties, a.Resource, "classification", "region", "properties")
+	a.Resource.Properties = m.fields("resource.properties", e.Properties, a.Resource,
+		"classification", "region", "tenantId", "environment", "digest", "signed", "properties")
 	a.Resource.Type, a.Resource.ID = &e.Type, &e.ID
 }
 
