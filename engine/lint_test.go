@@ -190,7 +190,7 @@ func TestControlsComeFromTheIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r engine.Result
-	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
 	if diff := cmp.Diff([]mesh.ControlID{"acme:7"}, r.Violations[0].Controls); diff != "" {
 		t.Errorf("controls (-want +got):\n%s", diff)
 	}
@@ -266,7 +266,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		var r engine.Result
-		p.Evaluate(a, engine.Inline, &r)
+		p.Evaluate(t.Context(), a, engine.Inline, &r)
 		if len(r.Errors) > 0 && r.Allowed {
 			t.Fatal("a rule that fails allows")
 		}

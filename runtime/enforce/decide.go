@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -36,10 +37,10 @@ type deciding struct {
 }
 
 // decide evaluates one action and composes its decision into out.
-func (p *Point) decide(set *Set, a *mesh.Action, caller Caller, out *mesh.Decision) deciding {
+func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, caller Caller, out *mesh.Decision) deciding {
 	var r engine.Result
 	start := time.Now()
-	set.Program.Evaluate(a, engine.Inline, &r)
+	set.Program.Evaluate(ctx, a, engine.Inline, &r)
 	took := time.Since(start)
 	enforcing := p.enforces(set.Program, &r)
 	*out = mesh.Decision{

@@ -111,7 +111,7 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	records := make([]journal.Record, len(actions))
 	enforcing := make([]bool, len(actions))
 	for i, a := range actions {
-		d := p.decide(set, a, caller, &decisions[i])
+		d := p.decide(ctx, set, a, caller, &decisions[i])
 		enforcing[i] = d.enforcing
 		var err error
 		if records[i], err = d.record(set.Program.HasDeferred()); err != nil {

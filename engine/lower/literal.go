@@ -1,0 +1,234 @@
+package lower
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/ai-agent-mesh/mesh/engine/shape"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// A literal is a boolean term about one leaf of the action whose value depends
+// on nothing but the class the leaf's value falls into: absent, one of the
+// constants the term names or, for numbers, between two of them. A table from
+// class to truth says all there is to say about it.
+
+// leafOf returns the leaf that t is a literal about, or nil if t is none.
+func leafOf(t *term.Term) *shape.Leaf {
+	switch t.Op {
+	case term.Has:
+		return t.Leaf
+	case term.Read:
+		if t.Kind == term.Bool {
+			return t.Leaf
+		}
+	case term.Not, term.And, term.Or, term.Cond:
+		leaf := leafOf(t.Args[0])
+		for _, a := range t.Args[1:] {
+			if leaf == nil || leafOf(a) != leaf {
+				return nil
+			}
+		}
+		return leaf
+	case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge, term.In:
+		if read, _, ok := comparison(t); ok {
+			return read.Leaf
+		}
+	}
+	return nil
+}
+
+// comparison splits a comparison of a leaf with constants that its classes can
+// tell apart.
+func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
+	a, b := t.Args[0], t.Args[1]
+	if a.Op == term.Const && b.Op == term.Read && t.Op != term.In {
+		a, b = b, a
+	}
+	if a.Op != term.Read || b.Op != term.Const {
+		return nil, nil, false
+	}
+	if constants, _ = b.Value.([]any); t.Op != term.In {
+		constants = []any{b.Value}
+	}
+	ordered := t.Op != term.Eq && t.Op != term.Ne && t.Op != term.In
+	for _, c := range constants {
+		if !comparable(a.Kind, c, ordered) {
+			return nil, nil, false
+		}
+	}
+	return a, constants, true
+}
+
+// comparable reports whether the classes of a leaf of that kind can have the
+// constant as a bound.
+func comparable(kind term.Kind, constant any, ordered bool) bool {
+	const exact = 1 << 53 // integers below are exact in a float64
+	switch c := constant.(type) {
+	case string:
+		return kind == term.Text && !ordered
+	case bool:
+		return kind == term.Bool && !ordered
+	case int64:
+		return kind == term.Int || kind == term.Float && -exact < c && c < exact
+	case float64:
+		return kind == term.Float && !math.IsNaN(c) || kind == term.Int && c == math.Trunc(c) && math.Abs(c) < exact
+	}
+	return false
+}
+
+// constantsOf returns the constants of a literal, each once: texts in the order
+// of the term, numbers sorted and as the leaf's own type.
+func constantsOf(t *term.Term, kind shape.Kind) []value {
+	var out []value
+	t.Walk(func(t *term.Term) bool {
+		switch t.Op {
+		case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge, term.In:
+			_, constants, _ := comparison(t)
+			for _, c := range constants {
+				if v := valueOf(c).as(kind); !slices.Contains(out, v) {
+					out = append(out, v)
+				}
+			}
+			return false
+		}
+		return true
+	})
+	if kind == shape.Int || kind == shape.Float {
+		sort.Slice(out, func(i, j int) bool { return out[i].compareNumber(out[j]) < 0 })
+	}
+	return out
+}
+
+// as gives a number the type of a leaf.
+func (v value) as(kind shape.Kind) value {
+	switch {
+	case kind == shape.Int && v.kind == float:
+		return intValue(int64(v.f))
+	case kind == shape.Float && v.kind == integer:
+		return floatValue(float64(v.i))
+	case kind == shape.Float && v.f == 0:
+		return floatValue(0) // not -0
+	}
+	return v
+}
+
+// state is what a leaf may hold: nothing (the zero state), or a value; of
+// lists and objects only that they are there.
+type state struct {
+	present bool
+	value   value
+}
+
+// evaluate returns the truth of a literal whose leaf is in that state.
+func evaluate(t *term.Term, s state) Truth {
+	switch t.Op {
+	case term.Const:
+		return valueOf(t.Value).truth()
+	case term.Has:
+		return truth(s.present)
+	case term.Read:
+		return s.value.truth()
+	case term.Not:
+		return evaluate(t.Args[0], s).not()
+	case term.And:
+		out := True
+		for _, a := range t.Args {
+			out = out.and(evaluate(a, s))
+		}
+		return out
+	case term.Or:
+		out := False
+		for _, a := range t.Args {
+			out = out.or(evaluate(a, s))
+		}
+		return out
+	case term.Cond:
+		switch evaluate(t.Args[0], s) {
+		case True:
+			return evaluate(t.Args[1], s)
+		case False:
+			return evaluate(t.Args[2], s)
+		}
+		return Error
+	}
+	return relate(t, side(t.Args[0], s), side(t.Args[1], s))
+}
+
+func side(t *term.Term, s state) value {
+	if t.Op == term.Const {
+		return valueOf(t.Value)
+	}
+	return s.value
+}
+
+func relate(t *term.Term, a, b value) Truth {
+	switch t.Op {
+	case term.Eq:
+		return a.equal(b)
+	case term.Ne:
+		return a.equal(b).not()
+	case term.In:
+		return a.in(b)
+	}
+	return a.order(t.Op, b)
+}
+
+// otherText is a text that is none of the constants.
+func otherText(constants []value) state {
+	longest := 0
+	for _, c := range constants {
+		longest = max(longest, len(c.text))
+	}
+	return state{true, textValue(strings.Repeat("-", longest+1))}
+}
+
+// between returns a number between two neighboring constants, below the first
+// and above the last one. Where there is none, any number will do.
+func between(kind shape.Kind, constants []value, i int) state {
+	var v value
+	switch {
+	case len(constants) == 0:
+		v = zero(kind)
+	case i == 0 && kind == shape.Int:
+		v = intValue(constants[0].i - 1)
+	case i == 0:
+		v = floatValue(math.Nextafter(constants[0].f, math.Inf(-1)))
+	case kind == shape.Int:
+		v = intValue(constants[i-1].i + 1)
+	default:
+		v = floatValue(math.Nextafter(constants[i-1].f, math.Inf(1)))
+	}
+	return state{true, v}
+}
+
+func zero(kind shape.Kind) value {
+	if kind == shape.Int {
+		return intValue(0)
+	}
+	return floatValue(0)
+}
+
+// total reports whether a term is never an error, as far as that is easy to
+// see.
+func total(t *term.Term) bool {
+	switch t.Op {
+	case term.Const, term.Has, term.HasElement:
+		return true
+	case term.HasKey:
+		return t.Args[0].Op == term.Read
+	case term.Not, term.And, term.Or:
+		if leaf := leafOf(t); leaf != nil {
+			return evaluate(t, state{}) != Error && (leaf.Kind != shape.Float || evaluate(t, state{true, floatValue(math.NaN())}) != Error)
+		}
+		for _, a := range t.Args {
+			if !total(a) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,359 @@
+package lower
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// Matcher is a set of compiled rules. It is immutable and safe for concurrent
+// use.
+type Matcher struct {
+	rules   int
+	demands [][]Clause // by rule
+	slots   []*slot
+	byName  map[string]int32  // slots of the predicates asked by name
+	keys    [dimensions]int32 // slots of the key leaves
+	shapes  []sliceShape
+	index   table // from sliceKey to slices
+	slices  []slice
+}
+
+// slice is the rules for the actions of one key.
+type slice struct{ blocks []*block }
+
+// sliceShape says which key leaves the keys of some slices name.
+type sliceShape [dimensions]bool
+
+func (m *Matcher) addShape(k sliceKey) {
+	var s sliceShape
+	for d := range s {
+		s[d] = k.at(d) != anySymbol
+	}
+	if !slices.Contains(m.shapes, s) {
+		m.shapes = append(m.shapes, s)
+	}
+}
+
+// Demands returns the clauses of what a rule requires.
+func (m *Matcher) Demands(rule int) []Clause { return m.demands[rule] }
+
+// Input is an action that is ready to be matched, and the memory that matching
+// needs. The zero value is ready for [Matcher.Bind]. It belongs to one
+// goroutine and may be bound again and again, to any matcher; then it allocates
+// nothing.
+type Input struct {
+	matcher *Matcher
+	action  *mesh.Action
+	ctx     context.Context
+	leaves  []leafValue // by slot; of those that are bound
+	bound   []uint32    // by slot: the stamp of the binding
+	memo    []uint32    // by slot: stamp and truth of a predicate
+	stamp   uint32
+	element element
+	alive   []uint64 // clauses that are not true so far
+	falses  []uint64 // clauses that are false
+	rows    []int32  // by column: the row; -1: not asked
+	errs    bool     // any of these rows has errors
+}
+
+// Bind makes an action ready to be matched: every field the rules for it look
+// at is read and its text turned into a symbol. The action must not be changed
+// while the input is in use. ctx ends what takes long; nil never ends.
+func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
+	if in.matcher != m {
+		*in = Input{
+			matcher: m, leaves: make([]leafValue, len(m.slots)), bound: make([]uint32, len(m.slots)), memo: make([]uint32, len(m.slots)),
+			alive: in.alive, falses: in.falses, rows: in.rows,
+		}
+	}
+	in.action, in.ctx = a, ctx
+	if in.stamp++; in.stamp > 1<<29 {
+		in.stamp = 1
+		clear(in.bound)
+		clear(in.memo)
+	}
+	for _, k := range m.keys {
+		in.load(k)
+	}
+	for _, shape := range m.shapes {
+		s := m.slice(in, shape)
+		if s == nil {
+			continue
+		}
+		for _, blk := range s.blocks {
+			for i := range blk.columns[:blk.leaves] {
+				in.load(blk.columns[i].slot)
+			}
+		}
+	}
+}
+
+func (in *Input) load(slot int32) {
+	if in.bound[slot] != in.stamp {
+		in.bound[slot] = in.stamp
+		in.leaves[slot] = in.matcher.slots[slot].load(in.action)
+	}
+}
+
+// slice returns the slice of that shape for an action; nil if there is none.
+func (m *Matcher) slice(in *Input, shape sliceShape) *slice {
+	key := anyKey
+	for d, named := range shape {
+		if !named {
+			continue
+		}
+		symbol := in.leaves[m.keys[d]].symbol
+		if symbol == otherSymbol {
+			return nil
+		}
+		key = key.with(d, symbol)
+	}
+	if i, ok := m.index.get(uint64(key)); ok {
+		return &m.slices[i]
+	}
+	return nil
+}
+
+// Action returns the action that is bound.
+func (in *Input) Action() *mesh.Action { return in.action }
+
+// Context ends when nobody waits for the result any more.
+func (in *Input) Context() context.Context {
+	if in.ctx == nil {
+		return context.Background()
+	}
+	return in.ctx
+}
+
+var errPredicate = errors.New("it has no value for this action")
+
+// Ask returns the answer to a predicate.
+func (in *Input) Ask(name string) (bool, error) {
+	v := in.answer(name)
+	if v == Error {
+		return false, fmt.Errorf("deciding %s(): %w", name, errPredicate)
+	}
+	return v == True, nil
+}
+
+var _ term.Input = (*Input)(nil)
+
+func (in *Input) answer(name string) Truth {
+	slot, ok := in.matcher.byName[name]
+	if !ok {
+		return Error
+	}
+	return in.predicate(slot)
+}
+
+// predicate decides a predicate once for an action.
+func (in *Input) predicate(slot int32) Truth {
+	const truthBits = 2
+	if m := in.memo[slot]; m>>truthBits == in.stamp {
+		return Truth(m & (1<<truthBits - 1))
+	}
+	v := in.matcher.slots[slot].test(in)
+	in.memo[slot] = in.stamp<<truthBits | uint32(v)
+	return v
+}
+
+// Violation is a clause that an action does not meet.
+type Violation struct {
+	Rule   int32
+	Clause int32 // index in [Matcher.Demands]
+}
+
+// Failure is a rule that has no value for an action.
+type Failure struct {
+	Rule int32
+	When bool // its condition has none; else what it requires
+}
+
+// Matches is what [Matcher.Match] fills. Reusing one overwrites its slices. The
+// zero value is ready.
+type Matches struct {
+	Violations []Violation // by rule and clause
+	Failures   []Failure   // by rule
+	// Looked says, by their place in [Options.Watched], of which policies a
+	// rule looked at the action or failed to find out.
+	Looked  []bool
+	visited []visit
+	bits    []uint64
+}
+
+// visit is a block that was evaluated, and the clauses left over.
+type visit struct {
+	block *block
+	at    int // in bits
+}
+
+// Match matches the action that is bound to in, which must be an input of this
+// matcher.
+func (m *Matcher) Match(in *Input, out *Matches) {
+	out.Violations, out.Failures = out.Violations[:0], out.Failures[:0]
+	out.visited, out.bits = out.visited[:0], out.bits[:0]
+	clear(out.Looked)
+	for _, shape := range m.shapes {
+		s := m.slice(in, shape)
+		if s == nil {
+			continue
+		}
+		for _, blk := range s.blocks {
+			in.evaluate(blk)
+			blk.collect(in, out)
+		}
+	}
+	if len(out.visited) > 1 {
+		out.order()
+	}
+}
+
+// order sorts what several blocks found.
+func (out *Matches) order() {
+	slices.SortFunc(out.Violations, func(a, b Violation) int {
+		if a.Rule != b.Rule {
+			return int(a.Rule - b.Rule)
+		}
+		return int(a.Clause - b.Clause)
+	})
+	slices.SortFunc(out.Failures, func(a, b Failure) int { return int(a.Rule - b.Rule) })
+}
+
+// evaluate finds the clauses of a block that are not true. A predicate that no
+// such clause asks is not decided.
+func (in *Input) evaluate(blk *block) {
+	in.alive = append(in.alive[:0], blk.valid...)
+	in.rows = in.rows[:0]
+	in.errs = false
+	words := blk.words
+	for i := range blk.columns[:blk.leaves] {
+		c := &blk.columns[i]
+		row := c.find.row(in.leaves[c.slot])
+		in.rows = append(in.rows, int32(row))
+		in.errs = in.errs || c.errs[row]
+		for w, r := range c.row(row, words) {
+			in.alive[w] &= r
+		}
+	}
+	for i := range blk.columns[blk.leaves:] {
+		c := &blk.columns[blk.leaves+i]
+		row := -1
+		if anyOf(in.alive, c.bits) {
+			row = int(in.predicate(c.slot))
+			in.errs = in.errs || c.errs[row]
+			for w, r := range c.row(row, words) {
+				in.alive[w] &= r
+			}
+		}
+		in.rows = append(in.rows, int32(row))
+	}
+}
+
+func anyOf(a, b []uint64) bool {
+	for i := range b {
+		if a[i]&b[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// collect turns the clauses left over into violations and failures.
+func (blk *block) collect(in *Input, out *Matches) {
+	for i := range blk.watches {
+		w := &blk.watches[i]
+		for len(out.Looked) <= int(w.policy) {
+			out.Looked = append(out.Looked, false)
+		}
+		out.Looked[w.policy] = out.Looked[w.policy] || w.always || anyOf(in.alive, w.bits)
+	}
+	out.visited = append(out.visited, visit{blk, len(out.bits)})
+	out.bits = append(out.bits, in.alive...)
+	if in.errs {
+		blk.collectWithErrors(in, out)
+		return
+	}
+	last := Violation{Rule: -1}
+	for w, alive := range in.alive {
+		for left := alive & blk.demands[w]; left != 0; left &= left - 1 {
+			c := blk.clauses[w*wordBits+bits.TrailingZeros64(left)]
+			// A condition with several clauses has each demand several times.
+			if v := (Violation{c.rule, c.clause}); v != last {
+				out.Violations = append(out.Violations, v)
+				last = v
+			}
+		}
+	}
+}
+
+// collectWithErrors also tells clauses that are false from those that have no
+// value.
+func (blk *block) collectWithErrors(in *Input, out *Matches) {
+	in.falses = append(in.falses[:0], in.alive...)
+	for i := range blk.columns {
+		c, row := &blk.columns[i], in.rows[i]
+		if row < 0 || !c.errs[row] {
+			continue // what it says is not true is false, or was struck out
+		}
+		for w, f := range c.falses[int(row)*blk.words : (int(row)+1)*blk.words] {
+			in.falses[w] &= f
+		}
+	}
+	for i := 0; i < len(blk.clauses); {
+		i = blk.collectRule(in, out, i)
+	}
+}
+
+// collectRule looks at the clauses of one rule, which begin at bit i, and
+// returns where they end.
+func (blk *block) collectRule(in *Input, out *Matches, i int) int {
+	rule := blk.clauses[i].rule
+	looked, unknown := blk.clauses[i].clause >= 0, false // without a condition it looks at everything
+	for ; i < len(blk.clauses) && blk.clauses[i].rule == rule && blk.clauses[i].clause < 0; i++ {
+		looked = looked || get(in.falses, i)
+		unknown = unknown || get(in.alive, i)
+	}
+	if !looked && unknown {
+		out.Failures = append(out.Failures, Failure{Rule: rule, When: true})
+	}
+	violated, failed := false, false
+	for ; i < len(blk.clauses) && blk.clauses[i].rule == rule; i++ {
+		switch c := blk.clauses[i]; {
+		case get(in.falses, i):
+			v := Violation{c.rule, c.clause}
+			if n := len(out.Violations); n == 0 || out.Violations[n-1] != v {
+				out.Violations = append(out.Violations, v)
+			}
+			violated = true
+		case get(in.alive, i):
+			failed = true
+		}
+	}
+	if looked && failed && !violated {
+		out.Failures = append(out.Failures, Failure{Rule: rule})
+	}
+	return i
+}
+
+// EachLooked calls f for every rule that looked at the action or failed to find
+// out, in no particular order.
+func (out *Matches) EachLooked(f func(rule int32)) {
+	for _, v := range out.visited {
+		for _, r := range v.block.static {
+			f(r)
+		}
+		last := int32(-1)
+		for bit, c := range v.block.clauses {
+			if c.clause < 0 && c.rule != last && get(out.bits[v.at:], bit) {
+				f(c.rule)
+				last = c.rule
+			}
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package lower
+
+import (
+	"github.com/ai-agent-mesh/mesh/engine/shape"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// The costs of a slot, by which columns are ordered: what is cheap strikes out
+// clauses that then need not be asked what is expensive.
+const (
+	costLeaf = iota
+	costClosure
+	costLoop
+	costOpaque
+)
+
+// slot is one thing that clauses speak of, shared by all of them: a leaf of the
+// action, or a predicate.
+type slot struct {
+	cost    int
+	leaf    *shape.Leaf       // nil: a predicate
+	symbols map[string]uint32 // of a text: what rules name
+	test    test              // of a predicate
+}
+
+// symbol returns the number of a text that a rule names.
+func (s *slot) symbol(text string) uint32 {
+	n, ok := s.symbols[text]
+	if !ok {
+		n = uint32(len(s.symbols) + firstSymbol)
+		s.symbols[text] = n
+	}
+	return n
+}
+
+// slotOf returns the slot of a term in a clause, and what the clause says of
+// it.
+func (b *builder) slotOf(t *term.Term) (int32, said) {
+	if leaf := leafOf(t); leaf != nil && b.BackEnd == Bitmaps {
+		return b.leafSlot(leaf), said{literal: t}
+	}
+	if t.Op == term.Not {
+		return b.predicateSlot(t.Args[0]), said{negative: true}
+	}
+	return b.predicateSlot(t), said{positive: true}
+}
+
+func (b *builder) leafSlot(leaf *shape.Leaf) int32 {
+	if i, ok := b.byLeaf[leaf]; ok {
+		return i
+	}
+	s := &slot{leaf: leaf}
+	if leaf.Kind == shape.String {
+		s.symbols = map[string]uint32{}
+	}
+	b.byLeaf[leaf] = b.add(s)
+	return b.byLeaf[leaf]
+}
+
+// predicateSlot interns a predicate: terms of the same text are one.
+func (b *builder) predicateSlot(t *term.Term) int32 {
+	key := t.String()
+	if i, ok := b.byText[key]; ok {
+		return i
+	}
+	s := &slot{test: b.compile(t), cost: b.cost(t)}
+	i := b.add(s)
+	b.byText[key] = i
+	return i
+}
+
+// compile compiles a predicate. One that is asked for by name is what its
+// definition says.
+func (b *builder) compile(t *term.Term) test {
+	if t.Op == term.Predicate {
+		return compileTest(b.Definitions[t.Name])
+	}
+	b.define(t)
+	return compileTest(t)
+}
+
+// define makes slots for the predicates that a term asks for by name.
+func (b *builder) define(t *term.Term) {
+	t.Walk(func(t *term.Term) bool {
+		if t.Op == term.Predicate {
+			b.named(t.Name)
+		}
+		return true
+	})
+}
+
+// named returns the slot of the predicate of that name.
+func (b *builder) named(name string) int32 {
+	i := b.predicateSlot(&term.Term{Op: term.Predicate, Kind: term.Bool, Name: name})
+	b.byName[name] = i
+	return i
+}
+
+func (b *builder) cost(t *term.Term) int {
+	cost := costClosure
+	t.Walk(func(t *term.Term) bool {
+		switch t.Op {
+		case term.Opaque:
+			cost = costOpaque
+		case term.Exists, term.All, term.Predicate:
+			cost = max(cost, costLoop)
+		}
+		return true
+	})
+	return cost
+}
+
+func (b *builder) add(s *slot) int32 {
+	b.slots = append(b.slots, s)
+	return int32(len(b.slots) - 1)
+}
