@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -15,17 +16,21 @@ const wordBits = 64
 // grows with its rules and not with their square.
 const maxBlock = 512
 
+// smallWords is the number of words that a bitmap has at least. Most blocks are
+// as small as that, and joining their rows has code of its own.
+const smallWords = 2
+
 // block evaluates up to [maxBlock] clauses at once. Bit i of a bitmap speaks of
-// clause i. Each column has, for every class of its leaf or predicate, a row
+// clause i. Each column has, for every class of its place or predicate, a row
 // with the clauses that this class does not make true; a clause that is set in
 // the rows of all columns is not satisfied. Where a row has an error in it, a
 // second bitmap tells the clauses that are false from those that are errors.
 type block struct {
-	words   int
-	valid   []uint64 // the bits that are clauses
+	words   int      // of a bitmap
+	valid   []uint64 // the bits that are clauses, and the word for errors
 	demands []uint64 // those that are clauses of what rules require
-	columns []column // leaves first, then predicates, cheap ones first
-	leaves  int      // number of columns that are leaves
+	columns []column // places first, then predicates, cheap ones first
+	places  int      // number of columns that are places
 	clauses []blockClause
 	static  []int32 // rules that look at every action of the slice
 	watches []watch
@@ -44,17 +49,27 @@ type watch struct {
 	bits   []uint64 // the clauses of its rules' conditions
 }
 
-// column is one leaf or predicate of a block.
+// column is one place or predicate of a block.
 type column struct {
-	slot   int32
-	find   finder
-	rows   []uint64 // bitmaps of the clauses that are not true, row by row
-	falses []uint64 // bitmaps of the clauses that are false; nil where no row has an error
-	errs   []bool   // the rows with errors
-	bits   []uint64 // of a predicate: the clauses that ask it
+	slot int32
+	find finder
+	// rows are the bitmaps of the clauses that are not true, row by row. One
+	// more word ends each row: zero if there is an error in it, else noErrors,
+	// so that joining rows tells whether any had one.
+	rows   []uint64
+	falses []uint64 // the same of the clauses that are false; nil where no row has an error
+	asked  []uint64 // of a predicate: the clauses that ask it
 }
 
-// said is what a clause says of a slot: a literal about its leaf, or that its
+const noErrors = ^uint64(0)
+
+// pending is a clause on its way into a block.
+type pending struct {
+	blockClause
+	terms clause
+}
+
+// said is what a clause says of a slot: a literal about its place, or that its
 // predicate holds, that it does not, or either.
 type said struct {
 	literal            *term.Term
@@ -84,26 +99,18 @@ func (s said) truth(v Truth) Truth {
 	return out
 }
 
-// row returns the bitmap of a row.
-func (c *column) row(i, words int) []uint64 { return c.rows[i*words : i*words+words] }
-
-// pending is a clause on its way into a block.
-type pending struct {
-	blockClause
-	terms clause
-}
-
 // buildBlock makes a block of clauses.
 func (b *builder) buildBlock(clauses []pending) *block {
-	out := &block{words: (len(clauses) + wordBits - 1) / wordBits}
-	out.valid, out.demands = make([]uint64, out.words), make([]uint64, out.words)
-	bySlot := map[int32]map[int]said{}
+	blk := &block{words: max((len(clauses)+wordBits-1)/wordBits, smallWords)}
+	blk.valid, blk.demands = make([]uint64, blk.words+1), make([]uint64, blk.words)
+	blk.valid[blk.words] = noErrors
+	bySlot := map[int32]map[int]said{} // by slot and clause
 	for bit, c := range clauses {
-		set(out.valid, bit)
+		set(blk.valid, bit)
 		if c.clause >= 0 {
-			set(out.demands, bit)
+			set(blk.demands, bit)
 		}
-		out.clauses = append(out.clauses, c.blockClause)
+		blk.clauses = append(blk.clauses, c.blockClause)
 		for _, t := range c.terms {
 			slot, says := b.slotOf(t)
 			if bySlot[slot] == nil {
@@ -112,116 +119,102 @@ func (b *builder) buildBlock(clauses []pending) *block {
 			bySlot[slot][bit] = bySlot[slot][bit].or(says)
 		}
 	}
-	slots := make([]int32, 0, len(bySlot))
-	for slot := range bySlot {
-		slots = append(slots, slot)
+	for _, slot := range b.byCost(bySlot) {
+		blk.columns = append(blk.columns, b.buildColumn(blk, slot, bySlot[slot]))
+		if b.slots[slot].place != (place{}) {
+			blk.places++
+		}
 	}
-	slices.SortFunc(slots, func(x, y int32) int {
+	return blk
+}
+
+// byCost orders slots, cheap ones first.
+func (b *builder) byCost(slots map[int32]map[int]said) []int32 {
+	return slices.SortedFunc(maps.Keys(slots), func(x, y int32) int {
 		if d := b.slots[x].cost - b.slots[y].cost; d != 0 {
 			return d
 		}
 		return int(x - y)
 	})
-	for _, slot := range slots {
-		out.columns = append(out.columns, b.buildColumn(out, slot, bySlot[slot]))
-		if b.slots[slot].leaf != nil {
-			out.leaves++
-		}
-	}
-	return out
 }
 
 func set(bits []uint64, i int)      { bits[i/wordBits] |= 1 << (i % wordBits) }
 func unset(bits []uint64, i int)    { bits[i/wordBits] &^= 1 << (i % wordBits) }
 func get(bits []uint64, i int) bool { return bits[i/wordBits]>>(i%wordBits)&1 == 1 }
 
-// buildColumn makes the rows of a slot from the terms that clauses have about
-// it.
-func (b *builder) buildColumn(blk *block, slot int32, terms map[int]said) column {
+// buildColumn makes the rows of a slot from what clauses say of it.
+func (b *builder) buildColumn(blk *block, slot int32, says map[int]said) column {
 	s := b.slots[slot]
-	col := column{slot: slot}
-	var states []state
-	if s.leaf == nil {
-		col.bits = make([]uint64, blk.words)
-		for bit := range terms {
-			set(col.bits, bit)
+	c := column{slot: slot}
+	states := make([]state, 3) // of a predicate
+	if s.place == (place{}) {
+		c.asked = make([]uint64, blk.words)
+		for bit := range says {
+			set(c.asked, bit)
 		}
-		states = make([]state, 3)
 	} else {
-		col.find, states = b.classes(s, terms)
+		c.find, states = s.classes(says)
 	}
-	col.rows = make([]uint64, 0, len(states)*blk.words)
+	c.rows = make([]uint64, 0, len(states)*(blk.words+1))
 	for range states {
-		col.rows = append(col.rows, blk.valid...)
+		c.rows = append(c.rows, blk.valid...)
 	}
-	col.errs = make([]bool, len(states))
-	for bit, says := range terms {
+	for bit, said := range says {
 		for i, st := range states {
-			var v Truth
-			if s.leaf == nil {
-				v = says.truth(Truth(i))
-			} else {
-				v = evaluate(says.literal, st)
+			v := said.truth(Truth(i))
+			if s.place != (place{}) {
+				v = evaluate(said.literal, st)
 			}
-			col.put(i, bit, v, blk.words)
+			c.put(i*(blk.words+1), bit, v, blk.words)
 		}
 	}
-	return col
+	return c
 }
 
-// put writes the truth of a clause into a row.
+// put writes the truth of a clause into the row that begins at a word.
 func (c *column) put(row, bit int, v Truth, words int) {
 	if v == Error && c.falses == nil {
 		c.falses = slices.Clone(c.rows)
 	}
-	switch v {
-	case True:
-		unset(c.row(row, words), bit)
-		if c.falses != nil {
-			unset(c.falses[row*words:], bit)
-		}
-	case Error:
-		unset(c.falses[row*words:], bit)
-		c.errs[row] = true
+	if v == True {
+		unset(c.rows[row:], bit)
+	}
+	if v != False && c.falses != nil {
+		unset(c.falses[row:], bit)
+	}
+	if v == Error {
+		c.rows[row+words] = 0
 	}
 }
 
-// classes returns the classes of a leaf that the terms tell apart, each with a
-// representative, and how to find the class of a value. Row 0 is that the leaf
-// is absent.
-func (b *builder) classes(s *slot, terms map[int]said) (finder, []state) {
+// classes returns the classes of a place that the literals tell apart, each
+// with a representative, and how to find the class of a value. Row 0 is that
+// there is none.
+func (s *slot) classes(says map[int]said) (finder, []state) {
+	kind := s.place.kind()
 	var constants []value
 	seen := map[value]bool{}
-	for _, bit := range sortedKeys(terms) {
-		for _, c := range constantsOf(terms[bit].literal, s.leaf.Kind) {
+	for _, bit := range slices.Sorted(maps.Keys(says)) {
+		for _, c := range constantsOf(says[bit].literal, kind) {
 			if !seen[c] {
 				seen[c] = true
 				constants = append(constants, c)
 			}
 		}
 	}
-	switch s.leaf.Kind {
+	switch kind {
 	case shape.Bool:
 		return finder{kind: findSmall, small: []uint16{0, 1, 2}}, []state{{}, {true, truthValue(False)}, {true, truthValue(True)}}
 	case shape.Int, shape.Float:
-		return numberClasses(s.leaf.Kind, constants)
+		return numberClasses(kind, constants)
 	case shape.String:
-		return b.textClasses(s, constants)
+		return s.textClasses(constants)
 	}
 	return finder{kind: findSmall, small: []uint16{0, 1}}, []state{{}, {present: true}}
 }
 
-func sortedKeys(m map[int]said) []int {
-	keys := make([]int, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// textClasses are absent, any other text, and one per constant.
-func (b *builder) textClasses(s *slot, constants []value) (finder, []state) {
+// textClasses are absent, any other value, and one per constant.
+func (s *slot) textClasses(constants []value) (finder, []state) {
 	states := []state{{}, otherText(constants)}
 	symbols := make([]uint32, len(constants))
 	for i, c := range constants {

@@ -37,16 +37,16 @@ type Options struct {
 // builder collects what the blocks share.
 type builder struct {
 	Options
-	slots  []*slot
-	byLeaf map[*shape.Leaf]int32
-	byText map[string]int32
-	byName map[string]int32
-	rules  []Rule
+	slots   []*slot
+	byPlace map[place]int32
+	byText  map[string]int32
+	byName  map[string]int32
+	rules   []Rule
 }
 
-// keyLeaves are what slices are looked up by.
-func keyLeaves() [dimensions]*shape.Leaf {
-	return [dimensions]*shape.Leaf{shape.LeafAt("action.type"), shape.LeafAt("resource.type"), shape.LeafAt("tenantId")}
+// keyPlaces are what slices are looked up by.
+func keyPlaces() [dimensions]place {
+	return [dimensions]place{{leaf: shape.LeafAt("action.type")}, {leaf: shape.LeafAt("resource.type")}, {leaf: shape.LeafAt("tenantId")}}
 }
 
 const dimensions = 3
@@ -55,11 +55,11 @@ const dimensions = 3
 func Build(rules []Rule, opts Options) *Matcher {
 	b := &builder{
 		Options: opts, rules: rules,
-		byLeaf: map[*shape.Leaf]int32{}, byText: map[string]int32{}, byName: map[string]int32{},
+		byPlace: map[place]int32{}, byText: map[string]int32{}, byName: map[string]int32{},
 	}
 	m := &Matcher{rules: len(rules), demands: make([][]Clause, len(rules))}
-	for i, leaf := range keyLeaves() {
-		m.keys[i] = b.leafSlot(leaf)
+	for i, p := range keyPlaces() {
+		m.keys[i] = b.placeSlot(p)
 	}
 	placed := map[sliceKey][]prepared{}
 	for i := range rules {
@@ -155,13 +155,15 @@ const maxVariants = 256
 // on an action without the key leaf, the slice of those has the rule, too.
 func (b *builder) variants(p prepared) []variant {
 	out := []variant{{anyKey, p}}
-	for d, leaf := range keyLeaves() {
-		i := slices.IndexFunc(p.condition.Conjuncts(), func(t *term.Term) bool { return leafOf(t) == leaf })
-		if i < 0 || b.BackEnd == Closures {
+	for d, key := range keyPlaces() {
+		if b.BackEnd == Closures {
+			break
+		}
+		about, _ := together(p.condition.Conjuncts(), key)
+		if about.Op == term.Const {
 			continue
 		}
-		conjuncts := together(p.condition.Conjuncts(), leaf)
-		texts, whenAbsent, ok := accepted(conjuncts[0], leaf)
+		texts, whenAbsent, ok := accepted(about, key.kind())
 		if n := len(out) * (len(texts) + 1); !ok || n > maxVariants {
 			continue
 		}
@@ -177,26 +179,26 @@ func (b *builder) variants(p prepared) []variant {
 	return reached
 }
 
-// together puts the conjuncts about a leaf first, as one.
-func together(conjuncts []*term.Term, leaf *shape.Leaf) []*term.Term {
-	var about, rest []*term.Term
+// together returns the conjuncts about a place, as one, and the others.
+func together(conjuncts []*term.Term, p place) (about, rest *term.Term) {
+	var here, others []*term.Term
 	for _, c := range conjuncts {
-		if leafOf(c) == leaf {
-			about = append(about, c)
+		if literalPlace(c) == p {
+			here = append(here, c)
 		} else {
-			rest = append(rest, c)
+			others = append(others, c)
 		}
 	}
-	return append([]*term.Term{term.Conjunction(about...)}, rest...)
+	return term.Conjunction(here...), term.Conjunction(others...)
 }
 
 func (b *builder) split(variants []variant, dimension int, texts []string, whenAbsent Truth) []variant {
-	leaf := keyLeaves()[dimension]
-	s := b.slots[b.leafSlot(leaf)]
+	key := keyPlaces()[dimension]
+	s := b.slots[b.placeSlot(key)]
 	var out []variant
 	for _, v := range variants {
 		rest := v
-		rest.condition = term.Conjunction(together(v.condition.Conjuncts(), leaf)[1:]...)
+		_, rest.condition = together(v.condition.Conjuncts(), key)
 		for _, text := range texts {
 			rest.key = v.key.with(dimension, s.symbol(text))
 			out = append(out, rest)

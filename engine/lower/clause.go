@@ -1,8 +1,6 @@
 package lower
 
 import (
-	"strings"
-
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
@@ -11,7 +9,7 @@ import (
 // evaluated as one predicate.
 const maxClauses = 64
 
-// A clause is a disjunction of boolean terms, each about a single leaf or a
+// A clause is a disjunction of boolean terms, each about a single place or a
 // predicate; nothing in it is false. A rule is a conjunction of clauses. Both
 // follow from distribution and De Morgan alone, which hold with errors, too.
 type clause []*term.Term
@@ -25,7 +23,7 @@ func clausesOf(t *term.Term, negated bool) ([]clause, bool) {
 	if t.IsConst(negated) {
 		return []clause{{}}, true
 	}
-	if _, single := placeOf(t); single { // a literal, or a predicate that keeps guard and guarded together
+	if _, single := onePlace(t); single { // a literal, or a predicate that keeps guard and guarded together
 		return one(t, negated), true
 	}
 	switch t.Op {
@@ -98,14 +96,14 @@ func grouped(t *term.Term) []*term.Term {
 	var out []*term.Term
 	at := map[string]int{}
 	for _, a := range t.Args {
-		place, ok := placeOf(a)
+		path, ok := onePlace(a)
 		if !ok {
 			out = append(out, a)
 			continue
 		}
-		i, found := at[place]
+		i, found := at[path]
 		if !found {
-			at[place] = len(out)
+			at[path] = len(out)
 			out = append(out, a)
 			continue
 		}
@@ -118,52 +116,30 @@ func grouped(t *term.Term) []*term.Term {
 	return out
 }
 
-// placeOf returns the one leaf, or key of a free-form map, that a term reads;
+// onePlace returns the one leaf, or key of a free-form map, that a term reads;
 // false if it reads several, or asks a predicate.
-func placeOf(t *term.Term) (string, bool) {
-	place, ok := "", true
+func onePlace(t *term.Term) (string, bool) {
+	at, ok := "", true
 	t.Walk(func(t *term.Term) bool {
-		here := ""
 		switch t.Op {
-		case term.Read, term.Has:
-			here = t.Leaf.Path
-		case term.Key, term.HasKey:
-			here = keyPath(t)
+		case term.Read, term.Has, term.Key, term.HasKey:
+			path := t.Path()
+			ok = ok && (at == "" || at == path)
+			at = path
+			return false
 		case term.Predicate, term.Opaque, term.Fail:
 			ok = false
-			return false
-		default:
-			return true
 		}
-		if place == "" {
-			place = here
-		}
-		ok = ok && place == here
-		return t.Op == term.Exists || t.Op == term.All
+		return ok
 	})
-	return place, ok && place != ""
+	return at, ok && at != ""
 }
 
-// keyPath is the path of a key, as tool.args.amount.
-func keyPath(t *term.Term) string {
-	var names []string
-	for ; t.Op == term.Key || t.Op == term.HasKey; t = t.Args[0] {
-		names = append(names, t.Name)
-	}
-	if t.Op == term.Read {
-		names = append(names, t.Leaf.Path)
-	}
-	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
-		names[i], names[j] = names[j], names[i]
-	}
-	return strings.Join(names, ".")
-}
-
-// accepted returns the texts of a leaf for which a literal is true, if they are
-// few and it is false for all others. whenAbsent is its truth where the leaf is
-// absent.
-func accepted(t *term.Term, leaf *shape.Leaf) (texts []string, whenAbsent Truth, ok bool) {
-	constants := constantsOf(t, leaf.Kind)
+// accepted returns the texts of a place for which a literal is true, if they are
+// few and it is false for all others. whenAbsent is its truth where there is
+// none.
+func accepted(t *term.Term, kind shape.Kind) (texts []string, whenAbsent Truth, ok bool) {
+	constants := constantsOf(t, kind)
 	if evaluate(t, otherText(constants)) != False {
 		return nil, 0, false
 	}

@@ -10,15 +10,15 @@ import (
 // The symbols that every leaf has.
 const (
 	absentSymbol = 0
-	otherSymbol  = 1 // present: a text no rule names, an object, any number
+	otherSymbol  = 1 // present: what no rule names, an object, any number
 	nanSymbol    = 2 // of a number only
 	firstSymbol  = 2 // of the texts that rules name; of a Bool, 1 is false and 2 true
 )
 
 var nan = math.NaN()
 
-// leafValue is a leaf as a table finds it.
-type leafValue struct {
+// placeValue is what stands at a place, as a table finds it.
+type placeValue struct {
 	symbol uint32
 	number uint64 // of a number: its key
 }
@@ -36,46 +36,61 @@ func numberKey(v value) uint64 {
 	return bits | sign
 }
 
-// load reads the leaf of a slot.
-func (s *slot) load(a *mesh.Action) leafValue {
-	switch s.leaf.Kind {
-	case shape.String:
-		text, ok := s.leaf.Text(a)
+// load reads the place of a slot.
+func (s *slot) load(a *mesh.Action) placeValue {
+	leaf := s.place.leaf
+	if s.place.key != "" {
+		v, ok := leaf.Map(a)[s.place.key]
 		if !ok {
-			return leafValue{}
+			return placeValue{}
 		}
-		if symbol, ok := s.symbols[text]; ok {
-			return leafValue{symbol: symbol}
+		if text, ok := v.(string); ok {
+			return s.text(text)
 		}
-		return leafValue{symbol: otherSymbol}
+		return placeValue{symbol: otherSymbol}
+	}
+	switch leaf.Kind {
+	case shape.String:
+		if text, ok := leaf.Text(a); ok {
+			return s.text(text)
+		}
+		return placeValue{}
 	case shape.Bool:
-		b, ok := s.leaf.Bool(a)
+		b, ok := leaf.Bool(a)
 		switch {
 		case !ok:
-			return leafValue{}
+			return placeValue{}
 		case b:
-			return leafValue{symbol: 2}
+			return placeValue{symbol: 2}
 		}
-		return leafValue{symbol: 1}
+		return placeValue{symbol: 1}
 	case shape.Int:
-		if n, ok := s.leaf.Int(a); ok {
-			return leafValue{symbol: otherSymbol, number: numberKey(intValue(n))}
+		if n, ok := leaf.Int(a); ok {
+			return placeValue{symbol: otherSymbol, number: numberKey(intValue(n))}
 		}
-		return leafValue{}
+		return placeValue{}
 	case shape.Float:
-		f, ok := s.leaf.Float(a)
+		f, ok := leaf.Float(a)
 		switch {
 		case !ok:
-			return leafValue{}
+			return placeValue{}
 		case math.IsNaN(f):
-			return leafValue{symbol: nanSymbol}
+			return placeValue{symbol: nanSymbol}
 		}
-		return leafValue{symbol: otherSymbol, number: numberKey(floatValue(f))}
+		return placeValue{symbol: otherSymbol, number: numberKey(floatValue(f))}
 	}
-	if s.leaf.Present(a) {
-		return leafValue{symbol: otherSymbol}
+	if leaf.Present(a) {
+		return placeValue{symbol: otherSymbol}
 	}
-	return leafValue{}
+	return placeValue{}
+}
+
+// text returns the symbol of a text.
+func (s *slot) text(text string) placeValue {
+	if symbol, ok := s.symbols[text]; ok {
+		return placeValue{symbol: symbol}
+	}
+	return placeValue{symbol: otherSymbol}
 }
 
 // finder finds the row of a leaf's value in a column.
@@ -112,35 +127,31 @@ func newTextFinder(symbols []uint32) finder {
 }
 
 // row returns the row of a value.
-func (f *finder) row(v leafValue) int {
-	switch f.kind {
-	case findSmall:
+func (f *finder) row(v placeValue) int {
+	switch {
+	case f.kind == findNumber:
+		return f.numberRow(v)
+	case f.kind == findSmall:
 		return int(f.small[v.symbol])
-	case findFew:
-		if v.symbol < firstSymbol {
-			return int(v.symbol)
-		}
+	case v.symbol < firstSymbol:
+		return int(v.symbol)
+	case f.kind == findFew:
 		for i, s := range f.few {
 			if s == v.symbol {
 				return i + firstSymbol
 			}
 		}
 		return otherSymbol
-	case findMany:
-		if v.symbol < firstSymbol {
-			return int(v.symbol)
-		}
-		if row, ok := f.many.get(uint64(v.symbol)); ok {
-			return int(row)
-		}
-		return otherSymbol
 	}
-	return f.numberRow(v)
+	if row, ok := f.many.get(uint64(v.symbol)); ok {
+		return int(row)
+	}
+	return otherSymbol
 }
 
 // The rows of a number: absent, not a number, then below the first bound, at
 // it, between it and the next one, and so on.
-func (f *finder) numberRow(v leafValue) int {
+func (f *finder) numberRow(v placeValue) int {
 	switch v.symbol {
 	case absentSymbol:
 		return 0

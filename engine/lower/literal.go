@@ -10,44 +10,75 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// A literal is a boolean term about one leaf of the action whose value depends
-// on nothing but the class the leaf's value falls into: absent, one of the
-// constants the term names or, for numbers, between two of them. A table from
-// class to truth says all there is to say about it.
+// place is where an action says something: a leaf, or a key of a free-form map
+// that is one. The zero place is none.
+type place struct {
+	leaf *shape.Leaf
+	key  string
+}
 
-// leafOf returns the leaf that t is a literal about, or nil if t is none.
-func leafOf(t *term.Term) *shape.Leaf {
+// kind is the kind of the values that classes are made of. What a free-form map
+// holds may be of any; of interest is only which text it is.
+func (p place) kind() shape.Kind {
+	if p.key != "" {
+		return shape.String
+	}
+	return p.leaf.Kind
+}
+
+// placeRead returns the place that a Read or Key reads, and a Has or HasKey asks
+// for; the zero place for keys within a key.
+func placeRead(t *term.Term) place {
 	switch t.Op {
-	case term.Has:
-		return t.Leaf
-	case term.Read:
-		if t.Kind == term.Bool {
-			return t.Leaf
-		}
-	case term.Not, term.And, term.Or, term.Cond:
-		leaf := leafOf(t.Args[0])
-		for _, a := range t.Args[1:] {
-			if leaf == nil || leafOf(a) != leaf {
-				return nil
-			}
-		}
-		return leaf
-	case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge, term.In:
-		if read, _, ok := comparison(t); ok {
-			return read.Leaf
+	case term.Read, term.Has:
+		return place{leaf: t.Leaf}
+	case term.Key, term.HasKey:
+		if of := t.Args[0]; of.Op == term.Read && t.Name != "" {
+			return place{of.Leaf, t.Name}
 		}
 	}
-	return nil
+	return place{}
+}
+
+// A literal is a boolean term about one place of the action whose value depends
+// on nothing but the class that what stands there falls into: absent, one of
+// the constants the term names or, for numbers, between two of them. A table
+// from class to truth says all there is to say about it.
+
+// literalPlace returns the place that t is a literal about, or the zero place if
+// t is none.
+func literalPlace(t *term.Term) place {
+	switch t.Op {
+	case term.Has, term.HasKey:
+		return placeRead(t)
+	case term.Read:
+		if t.Kind == term.Bool {
+			return place{leaf: t.Leaf}
+		}
+	case term.Not, term.And, term.Or, term.Cond:
+		first := literalPlace(t.Args[0])
+		for _, a := range t.Args[1:] {
+			if first == (place{}) || literalPlace(a) != first {
+				return place{}
+			}
+		}
+		return first
+	case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge, term.In:
+		if read, _, ok := comparison(t); ok {
+			return placeRead(read)
+		}
+	}
+	return place{}
 }
 
 // comparison splits a comparison of a leaf with constants that its classes can
 // tell apart.
 func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
 	a, b := t.Args[0], t.Args[1]
-	if a.Op == term.Const && b.Op == term.Read && t.Op != term.In {
+	if a.Op == term.Const && t.Op != term.In {
 		a, b = b, a
 	}
-	if a.Op != term.Read || b.Op != term.Const {
+	if a.Op != term.Read && a.Op != term.Key || placeRead(a) == (place{}) || b.Op != term.Const {
 		return nil, nil, false
 	}
 	if constants, _ = b.Value.([]any); t.Op != term.In {
@@ -68,7 +99,7 @@ func comparable(kind term.Kind, constant any, ordered bool) bool {
 	const exact = 1 << 53 // integers below are exact in a float64
 	switch c := constant.(type) {
 	case string:
-		return kind == term.Text && !ordered
+		return (kind == term.Text || kind == term.Dyn) && !ordered
 	case bool:
 		return kind == term.Bool && !ordered
 	case int64:
@@ -127,7 +158,7 @@ func evaluate(t *term.Term, s state) Truth {
 	switch t.Op {
 	case term.Const:
 		return valueOf(t.Value).truth()
-	case term.Has:
+	case term.Has, term.HasKey:
 		return truth(s.present)
 	case term.Read:
 		return s.value.truth()
@@ -220,8 +251,8 @@ func total(t *term.Term) bool {
 	case term.HasKey:
 		return t.Args[0].Op == term.Read
 	case term.Not, term.And, term.Or:
-		if leaf := leafOf(t); leaf != nil {
-			return evaluate(t, state{}) != Error && (leaf.Kind != shape.Float || evaluate(t, state{true, floatValue(math.NaN())}) != Error)
+		if p := literalPlace(t); p != (place{}) {
+			return evaluate(t, state{}) != Error && (p.kind() != shape.Float || evaluate(t, state{true, floatValue(nan)}) != Error)
 		}
 		for _, a := range t.Args {
 			if !total(a) {

@@ -51,15 +51,14 @@ type Input struct {
 	matcher *Matcher
 	action  *mesh.Action
 	ctx     context.Context
-	leaves  []leafValue // by slot; of those that are bound
-	bound   []uint32    // by slot: the stamp of the binding
-	memo    []uint32    // by slot: stamp and truth of a predicate
-	stamp   uint32
+	places  []placeValue // by slot; of those that are bound
+	bound   []uint32     // by slot: the stamp of the binding
+	memo    []uint32     // by slot: the stamp of the matching, and the truth of a predicate
+	stamp   uint32       // of the binding
+	asked   uint32       // of the matching; a predicate is decided once for each
 	element element
-	alive   []uint64 // clauses that are not true so far
+	alive   []uint64 // clauses that are not true so far, and the word for errors
 	falses  []uint64 // clauses that are false
-	rows    []int32  // by column: the row; -1: not asked
-	errs    bool     // any of these rows has errors
 }
 
 // Bind makes an action ready to be matched: every field the rules for it look
@@ -68,15 +67,14 @@ type Input struct {
 func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
 	if in.matcher != m {
 		*in = Input{
-			matcher: m, leaves: make([]leafValue, len(m.slots)), bound: make([]uint32, len(m.slots)), memo: make([]uint32, len(m.slots)),
-			alive: in.alive, falses: in.falses, rows: in.rows,
+			matcher: m, places: make([]placeValue, len(m.slots)), bound: make([]uint32, len(m.slots)), memo: make([]uint32, len(m.slots)),
+			alive: in.alive, falses: in.falses,
 		}
 	}
 	in.action, in.ctx = a, ctx
-	if in.stamp++; in.stamp > 1<<29 {
-		in.stamp = 1
+	if in.stamp++; in.stamp == 0 {
 		clear(in.bound)
-		clear(in.memo)
+		in.stamp = 1
 	}
 	for _, k := range m.keys {
 		in.load(k)
@@ -87,7 +85,7 @@ func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
 			continue
 		}
 		for _, blk := range s.blocks {
-			for i := range blk.columns[:blk.leaves] {
+			for i := range blk.columns[:blk.places] {
 				in.load(blk.columns[i].slot)
 			}
 		}
@@ -97,7 +95,7 @@ func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
 func (in *Input) load(slot int32) {
 	if in.bound[slot] != in.stamp {
 		in.bound[slot] = in.stamp
-		in.leaves[slot] = in.matcher.slots[slot].load(in.action)
+		in.places[slot] = in.matcher.slots[slot].load(in.action)
 	}
 }
 
@@ -108,7 +106,7 @@ func (m *Matcher) slice(in *Input, shape sliceShape) *slice {
 		if !named {
 			continue
 		}
-		symbol := in.leaves[m.keys[d]].symbol
+		symbol := in.places[m.keys[d]].symbol
 		if symbol == otherSymbol {
 			return nil
 		}
@@ -152,14 +150,23 @@ func (in *Input) answer(name string) Truth {
 	return in.predicate(slot)
 }
 
-// predicate decides a predicate once for an action.
+const truthBits = 2 // that a [Truth] takes
+
+// forget has every predicate decided anew.
+func (in *Input) forget() {
+	if in.asked++; in.asked >= 1<<(32-truthBits) {
+		clear(in.memo)
+		in.asked = 1
+	}
+}
+
+// predicate decides a predicate once for each matching.
 func (in *Input) predicate(slot int32) Truth {
-	const truthBits = 2
-	if m := in.memo[slot]; m>>truthBits == in.stamp {
+	if m := in.memo[slot]; m>>truthBits == in.asked {
 		return Truth(m & (1<<truthBits - 1))
 	}
 	v := in.matcher.slots[slot].test(in)
-	in.memo[slot] = in.stamp<<truthBits | uint32(v)
+	in.memo[slot] = in.asked<<truthBits | uint32(v)
 	return v
 }
 
@@ -199,6 +206,7 @@ func (m *Matcher) Match(in *Input, out *Matches) {
 	out.Violations, out.Failures = out.Violations[:0], out.Failures[:0]
 	out.visited, out.bits = out.visited[:0], out.bits[:0]
 	clear(out.Looked)
+	in.forget()
 	for _, shape := range m.shapes {
 		s := m.slice(in, shape)
 		if s == nil {
@@ -229,30 +237,44 @@ func (out *Matches) order() {
 // such clause asks is not decided.
 func (in *Input) evaluate(blk *block) {
 	in.alive = append(in.alive[:0], blk.valid...)
-	in.rows = in.rows[:0]
-	in.errs = false
-	words := blk.words
-	for i := range blk.columns[:blk.leaves] {
+	if blk.words == smallWords {
+		in.joinSmall(blk)
+	} else {
+		for i := range blk.columns[:blk.places] {
+			c := &blk.columns[i]
+			in.join(c, c.find.row(in.places[c.slot]))
+		}
+	}
+	for i := range blk.columns[blk.places:] {
+		c := &blk.columns[blk.places+i]
+		if anyOf(in.alive, c.asked) {
+			in.join(c, int(in.predicate(c.slot)))
+		}
+	}
+}
+
+// join strikes out the clauses that a row makes true.
+func (in *Input) join(c *column, row int) {
+	at := row * len(in.alive)
+	for w, r := range c.rows[at : at+len(in.alive)] {
+		in.alive[w] &= r
+	}
+}
+
+// joinSmall joins the rows of the places of a block of smallWords.
+func (in *Input) joinSmall(blk *block) {
+	const width = smallWords + 1
+	alive := (*[width]uint64)(in.alive)
+	a, b, errors := alive[0], alive[1], alive[2]
+	for i := range blk.columns[:blk.places] {
 		c := &blk.columns[i]
-		row := c.find.row(in.leaves[c.slot])
-		in.rows = append(in.rows, int32(row))
-		in.errs = in.errs || c.errs[row]
-		for w, r := range c.row(row, words) {
-			in.alive[w] &= r
-		}
+		at := c.find.row(in.places[c.slot]) * width
+		row := (*[width]uint64)(c.rows[at : at+width])
+		a &= row[0]
+		b &= row[1]
+		errors &= row[2]
 	}
-	for i := range blk.columns[blk.leaves:] {
-		c := &blk.columns[blk.leaves+i]
-		row := -1
-		if anyOf(in.alive, c.bits) {
-			row = int(in.predicate(c.slot))
-			in.errs = in.errs || c.errs[row]
-			for w, r := range c.row(row, words) {
-				in.alive[w] &= r
-			}
-		}
-		in.rows = append(in.rows, int32(row))
-	}
+	alive[0], alive[1], alive[2] = a, b, errors
 }
 
 func anyOf(a, b []uint64) bool {
@@ -274,14 +296,14 @@ func (blk *block) collect(in *Input, out *Matches) {
 		out.Looked[w.policy] = out.Looked[w.policy] || w.always || anyOf(in.alive, w.bits)
 	}
 	out.visited = append(out.visited, visit{blk, len(out.bits)})
-	out.bits = append(out.bits, in.alive...)
-	if in.errs {
+	out.bits = append(out.bits, in.alive[:blk.words]...)
+	if in.alive[blk.words] != noErrors {
 		blk.collectWithErrors(in, out)
 		return
 	}
 	last := Violation{Rule: -1}
-	for w, alive := range in.alive {
-		for left := alive & blk.demands[w]; left != 0; left &= left - 1 {
+	for w, demands := range blk.demands {
+		for left := in.alive[w] & demands; left != 0; left &= left - 1 {
 			c := blk.clauses[w*wordBits+bits.TrailingZeros64(left)]
 			// A condition with several clauses has each demand several times.
 			if v := (Violation{c.rule, c.clause}); v != last {
@@ -295,13 +317,22 @@ func (blk *block) collect(in *Input, out *Matches) {
 // collectWithErrors also tells clauses that are false from those that have no
 // value.
 func (blk *block) collectWithErrors(in *Input, out *Matches) {
-	in.falses = append(in.falses[:0], in.alive...)
+	in.falses = append(in.falses[:0], in.alive[:blk.words]...)
 	for i := range blk.columns {
-		c, row := &blk.columns[i], in.rows[i]
-		if row < 0 || !c.errs[row] {
-			continue // what it says is not true is false, or was struck out
+		c := &blk.columns[i]
+		if c.falses == nil {
+			continue // what it says is not true is false
 		}
-		for w, f := range c.falses[int(row)*blk.words : (int(row)+1)*blk.words] {
+		row := 0
+		if i < blk.places {
+			row = c.find.row(in.places[c.slot])
+		} else if !anyOf(in.falses, c.asked) {
+			continue
+		} else {
+			row = int(in.predicate(c.slot))
+		}
+		at := row * (blk.words + 1)
+		for w, f := range c.falses[at : at+blk.words] {
 			in.falses[w] &= f
 		}
 	}

@@ -8,17 +8,17 @@ import (
 // The costs of a slot, by which columns are ordered: what is cheap strikes out
 // clauses that then need not be asked what is expensive.
 const (
-	costLeaf = iota
+	costRead = iota
 	costClosure
 	costLoop
 	costOpaque
 )
 
-// slot is one thing that clauses speak of, shared by all of them: a leaf of the
+// slot is one thing that clauses speak of, shared by all of them: a place of the
 // action, or a predicate.
 type slot struct {
 	cost    int
-	leaf    *shape.Leaf       // nil: a predicate
+	place   place             // zero: a predicate
 	symbols map[string]uint32 // of a text: what rules name
 	test    test              // of a predicate
 }
@@ -36,8 +36,8 @@ func (s *slot) symbol(text string) uint32 {
 // slotOf returns the slot of a term in a clause, and what the clause says of
 // it.
 func (b *builder) slotOf(t *term.Term) (int32, said) {
-	if leaf := leafOf(t); leaf != nil && b.BackEnd == Bitmaps {
-		return b.leafSlot(leaf), said{literal: t}
+	if p := literalPlace(t); p != (place{}) && b.BackEnd == Bitmaps {
+		return b.placeSlot(p), said{literal: t}
 	}
 	if t.Op == term.Not {
 		return b.predicateSlot(t.Args[0]), said{negative: true}
@@ -45,16 +45,16 @@ func (b *builder) slotOf(t *term.Term) (int32, said) {
 	return b.predicateSlot(t), said{positive: true}
 }
 
-func (b *builder) leafSlot(leaf *shape.Leaf) int32 {
-	if i, ok := b.byLeaf[leaf]; ok {
+func (b *builder) placeSlot(p place) int32 {
+	if i, ok := b.byPlace[p]; ok {
 		return i
 	}
-	s := &slot{leaf: leaf}
-	if leaf.Kind == shape.String {
+	s := &slot{place: p}
+	if p.kind() == shape.String {
 		s.symbols = map[string]uint32{}
 	}
-	b.byLeaf[leaf] = b.add(s)
-	return b.byLeaf[leaf]
+	b.byPlace[p] = b.add(s)
+	return b.byPlace[p]
 }
 
 // predicateSlot interns a predicate: terms of the same text are one.
