@@ -64,6 +64,7 @@ type compiledPolicy struct {
 // rule is one rule, built-in or custom, ready to run.
 type rule struct {
 	id             string
+	source         *policy.Rule
 	when, require  *expr.Expr // nil: always true
 	records        map[string]expr.Values
 	controls       []mesh.ControlID
@@ -143,7 +144,7 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 	paramValues := checked.env.Bind(params)
 	for i := range doc.Rules {
 		r := checked.rules[i]
-		r.controls = index[r.id]
+		r.source, r.controls = &doc.Rules[i], index[r.id]
 		if doc.Rules[i].Primitive == "" {
 			r.records = map[string]expr.Values{paramsVariable: paramValues}
 		}

@@ -201,15 +201,22 @@ cases:
 	}
 	report := cases.Run(t.Context(), program(t), []*cases.Suite{s})
 	want := []cases.RuleCoverage{
-		{PolicyID: "acme/egress", RuleID: "tls", Fired: 1, NotFired: 1},
-		{PolicyID: "acme/egress", RuleID: "host", Fired: 0, NotFired: 2},
-		{PolicyID: "acme/egress", RuleID: "mask", Fired: 1, NotFired: 1},
+		{PolicyID: "acme/egress", RuleID: "tls", Fired: 1, NotFired: 1, Looked: 2, Clauses: []cases.ClauseCoverage{
+			{Clause: "has(egress.tls) && egress.tls", Violated: 1, Met: 1},
+		}},
+		{PolicyID: "acme/egress", RuleID: "host", NotFired: 2, Looked: 2, Hint: "add a case that violates it", Clauses: []cases.ClauseCoverage{
+			{Clause: `egress.host.endsWith(".example.com")`, Met: 2, Hint: "add a case where `egress.host.endsWith(\".example.com\")` is false"},
+		}},
+		{PolicyID: "acme/egress", RuleID: "mask", Fired: 1, NotFired: 1, Looked: 1, Clauses: []cases.ClauseCoverage{}},
 	}
 	if diff := cmp.Diff(want, report.Coverage); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	if got := report.Covered(); got < 0.66 || got > 0.67 {
 		t.Errorf("Covered = %v, want two thirds", got)
+	}
+	if got := report.CoveredClauses(); got != 0.5 {
+		t.Errorf("CoveredClauses = %v, want one half", got)
 	}
 }
 

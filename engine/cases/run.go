@@ -29,34 +29,6 @@ type CaseResult struct {
 	Failures []string `json:"failures"` // what differs, in words
 }
 
-// RuleCoverage counts how often the cases made one rule fire and not fire: a
-// rule fires if it is violated, or, having nothing to require, if it looks at
-// the action.
-type RuleCoverage struct {
-	PolicyID string `json:"policyId"`
-	RuleID   string `json:"ruleId"`
-	Fired    int    `json:"fired"`
-	NotFired int    `json:"notFired"`
-}
-
-// Covered reports whether the rule both fired and did not fire.
-func (c RuleCoverage) Covered() bool { return c.Fired > 0 && c.NotFired > 0 }
-
-// Covered returns the share of rules that both fired and did not fire, from 0
-// to 1; 1 if there are no rules.
-func (r *Report) Covered() float64 {
-	if len(r.Coverage) == 0 {
-		return 1
-	}
-	covered := 0
-	for _, c := range r.Coverage {
-		if c.Covered() {
-			covered++
-		}
-	}
-	return float64(covered) / float64(len(r.Coverage))
-}
-
 // OK reports whether every case passed.
 func (r *Report) OK() bool { return r.Failed == 0 }
 
@@ -69,31 +41,28 @@ func Run(ctx context.Context, p *engine.Program, suites []*Suite) *Report {
 			run.decide(ctx, &s.Cases[i])
 		}
 	}
+	run.coverage.hint()
 	return run.report
 }
 
 type run struct {
-	program *engine.Program
-	rules   []string // of all policies
-	obliges map[string]bool
-	report  *Report
+	program  *engine.Program
+	rules    []string // of all policies
+	coverage *coverage
+	report   *Report
+
+	// Memory of one decision after the other.
+	in      engine.Input
+	verdict engine.Verdict
+	result  engine.Result
 }
 
 func newRun(p *engine.Program) *run {
 	p = p.Enforced()
-	r := &run{program: p, obliges: map[string]bool{}, report: &Report{Cases: []CaseResult{}, Coverage: []RuleCoverage{}}}
-	for _, info := range p.Policies() {
-		for _, rule := range info.Rules {
-			r.rules = append(r.rules, rule)
-			r.report.Coverage = append(r.report.Coverage, RuleCoverage{PolicyID: info.ID, RuleID: rule})
-		}
-		for _, rule := range info.Obliging {
-			r.obliges[info.ID+" "+rule] = true
-		}
-		if info.DenyByDefault {
-			r.rules = append(r.rules, "default")
-			r.report.Coverage = append(r.report.Coverage, RuleCoverage{PolicyID: info.ID, RuleID: "default"})
-		}
+	r := &run{program: p, coverage: newCoverage(p), report: &Report{Cases: []CaseResult{}}}
+	r.report.Coverage = r.coverage.rules
+	for _, c := range r.coverage.rules {
+		r.rules = append(r.rules, c.RuleID)
 	}
 	return r
 }
@@ -103,10 +72,11 @@ func (r *run) decide(ctx context.Context, c *Case) {
 	if err := ctx.Err(); err != nil {
 		result.Failures = append(result.Failures, "not run: "+err.Error())
 	} else {
-		var got engine.Result
-		r.program.Evaluate(ctx, c.Action, engine.Inline, &got)
-		result.Failures = append(result.Failures, r.differences(&c.Want, &got)...)
-		r.cover(&got)
+		r.program.Bind(ctx, c.Action, engine.Inline, &r.in)
+		r.program.Decide(&r.in, &r.verdict)
+		r.program.Expand(&r.in, &r.verdict, &r.result)
+		result.Failures = append(result.Failures, r.differences(&c.Want, &r.result)...)
+		r.coverage.count(&r.verdict)
 	}
 	result.Passed = len(result.Failures) == 0
 	if result.Passed {
@@ -218,30 +188,4 @@ func show(o mesh.Obligation) string {
 		return o.Type
 	}
 	return o.Type + " " + strings.TrimSpace(string(b))
-}
-
-// cover counts which rules fired.
-func (r *run) cover(got *engine.Result) {
-	fired, failed := map[string]bool{}, map[string]bool{}
-	for _, v := range got.Violations {
-		fired[v.PolicyID+" "+v.RuleID] = true
-	}
-	for _, e := range got.Errors {
-		failed[e.PolicyID+" "+e.RuleID] = true
-	}
-	for _, p := range got.Policies {
-		for _, rule := range p.Rules {
-			if key := p.PolicyID + " " + rule; r.obliges[key] && !failed[key] {
-				fired[key] = true
-			}
-		}
-	}
-	for i := range r.report.Coverage {
-		c := &r.report.Coverage[i]
-		if fired[c.PolicyID+" "+c.RuleID] {
-			c.Fired++
-		} else {
-			c.NotFired++
-		}
-	}
 }

@@ -187,6 +187,10 @@ type Failure struct {
 type Matches struct {
 	Violations []Violation // by rule and clause
 	Failures   []Failure   // by rule
+	// Undecided are the parts that have no value for the action, of the rules
+	// that look at it, by rule and clause: an action meets neither these nor
+	// what it violates.
+	Undecided []Violation
 	// Looked says, by their place in [Options.Watched], of which policies a
 	// rule looked at the action or failed to find out.
 	Looked  []bool
@@ -203,7 +207,7 @@ type visit struct {
 // Match matches the action that is bound to in, which must be an input of this
 // matcher.
 func (m *Matcher) Match(in *Input, out *Matches) {
-	out.Violations, out.Failures = out.Violations[:0], out.Failures[:0]
+	out.Violations, out.Failures, out.Undecided = out.Violations[:0], out.Failures[:0], out.Undecided[:0]
 	out.visited, out.bits = out.visited[:0], out.bits[:0]
 	clear(out.Looked)
 	in.forget()
@@ -224,12 +228,14 @@ func (m *Matcher) Match(in *Input, out *Matches) {
 
 // order sorts what several blocks found.
 func (out *Matches) order() {
-	slices.SortFunc(out.Violations, func(a, b Violation) int {
+	inOrder := func(a, b Violation) int {
 		if a.Rule != b.Rule {
 			return int(a.Rule - b.Rule)
 		}
 		return int(a.Clause - b.Clause)
-	})
+	}
+	slices.SortFunc(out.Violations, inOrder)
+	slices.SortFunc(out.Undecided, inOrder)
 	slices.SortFunc(out.Failures, func(a, b Failure) int { return int(a.Rule - b.Rule) })
 }
 
@@ -354,15 +360,18 @@ func (blk *block) collectRule(in *Input, out *Matches, i int) int {
 		out.Failures = append(out.Failures, Failure{Rule: rule, When: true})
 	}
 	violated, failed := false, false
-	for ; i < len(blk.clauses) && blk.clauses[i].rule == rule; i++ {
-		switch c := blk.clauses[i]; {
-		case get(in.falses, i):
-			v := Violation{c.rule, c.clause}
-			if n := len(out.Violations); n == 0 || out.Violations[n-1] != v {
-				out.Violations = append(out.Violations, v)
-			}
+	for i < len(blk.clauses) && blk.clauses[i].rule == rule {
+		clause, isFalse, isUnknown := blk.clauses[i], false, false
+		for ; i < len(blk.clauses) && blk.clauses[i] == clause; i++ {
+			isFalse = isFalse || get(in.falses, i)
+			isUnknown = isUnknown || get(in.alive, i)
+		}
+		switch {
+		case isFalse:
+			out.Violations = append(out.Violations, Violation{rule, clause.clause})
 			violated = true
-		case get(in.alive, i):
+		case isUnknown && looked:
+			out.Undecided = append(out.Undecided, Violation{rule, clause.clause})
 			failed = true
 		}
 	}

@@ -84,6 +84,25 @@ func (t *Term) Wanted() string {
 	return t.String()
 }
 
+// Says says in words what an action says for which a boolean term is true, or is
+// not: "data.region is one of eu, us", "data.region is absent or none of eu, us".
+// Where there are no short words for it, it quotes the term.
+func (t *Term) Says(truth bool) string {
+	reads := t.Reads()
+	if len(reads) != 1 {
+		return "`" + t.String() + "` is " + strconv.FormatBool(truth)
+	}
+	words := t.words(!truth)
+	path := reads[0].Path()
+	switch first, _, _ := strings.Cut(words, " "); first {
+	case "":
+		return "`" + t.String() + "` is " + strconv.FormatBool(truth)
+	case "with", "without", "begins", "ends", "contains":
+		return path + " " + words
+	}
+	return path + " is " + words
+}
+
 // words describes the value that makes a term about one place true; empty if
 // it has no short words.
 func (t *Term) words(negated bool) string {
