@@ -24,7 +24,7 @@ func demandsOf(clauses []lower.Clause) []demand {
 
 // clauses says which parts of a rule an action does not meet.
 func (e *expansion) clauses(rule int32, violations []Violation) []mesh.Clause {
-	demands := e.in.book.demands[rule]
+	demands := e.book.demands[rule]
 	out := make([]mesh.Clause, len(violations))
 	for i, v := range violations {
 		d := &demands[v.Clause]

@@ -53,6 +53,17 @@ func (p *Program) Bind(ctx context.Context, a *mesh.Action, phase Phase, in *Inp
 func (p *Program) Decide(in *Input, v *Verdict) {
 	b := in.book
 	b.matcher.Match(&in.Input, &v.Matches)
+	v.Defaults = v.Defaults[:0]
+	for i, policy := range b.denying {
+		if i >= len(v.Looked) || !v.Looked[i] {
+			v.Defaults = append(v.Defaults, policy)
+		}
+	}
+	v.settle(b)
+}
+
+// settle concludes from what was found whether the action is allowed.
+func (v *Verdict) settle(b *rulebook) {
 	v.Allowed, v.WouldAllow = true, true
 	for _, x := range v.Violations {
 		v.deny(b.enforced[b.policyOf[x.Rule]])
@@ -60,12 +71,8 @@ func (p *Program) Decide(in *Input, v *Verdict) {
 	for _, x := range v.Failures {
 		v.deny(b.enforced[b.policyOf[x.Rule]])
 	}
-	v.Defaults = v.Defaults[:0]
-	for i, policy := range b.denying {
-		if i >= len(v.Looked) || !v.Looked[i] {
-			v.Defaults = append(v.Defaults, policy)
-			v.deny(b.enforced[policy])
-		}
+	for _, policy := range v.Defaults {
+		v.deny(b.enforced[policy])
 	}
 }
 

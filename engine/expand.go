@@ -14,12 +14,21 @@ const deniedByDefault = "no rule of the policy looks at this action, and the pol
 // Expand puts a verdict into words and overwrites r. in must still be bound to
 // the action of the verdict.
 func (p *Program) Expand(in *Input, v *Verdict, r *Result) {
-	b := in.book
+	r.looked = v.looked(r.looked[:0])
+	in.book.expand(in, v, r.looked, r)
+}
+
+// looked appends the rules that looked at the action, in order.
+func (v *Verdict) looked(to []int32) []int32 {
+	v.EachLooked(func(rule int32) { to = append(to, rule) })
+	slices.Sort(to)
+	return to
+}
+
+// expand puts into words what was found, the rules being those of b.
+func (b *rulebook) expand(in *Input, v *Verdict, looked []int32, r *Result) {
 	r.reset(b, v)
-	r.looked = r.looked[:0]
-	v.EachLooked(func(rule int32) { r.looked = append(r.looked, rule) })
-	slices.Sort(r.looked)
-	e := expansion{in: in, result: r, looked: r.looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
+	e := expansion{book: b, in: in, result: r, looked: looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
 	for len(e.looked) > 0 || len(e.defaults) > 0 {
 		e.policy()
 	}
@@ -46,6 +55,7 @@ func notNil[T any](s []T) []T {
 
 // expansion walks the rules that looked at an action, policy by policy.
 type expansion struct {
+	book       *rulebook
 	in         *Input
 	result     *Result
 	looked     []int32
@@ -65,7 +75,7 @@ type verdictOf struct {
 
 // policy takes the next policy from what is left.
 func (e *expansion) policy() {
-	b := e.in.book
+	b := e.book
 	next := int32(len(b.policies))
 	if len(e.looked) > 0 {
 		next = b.policyOf[e.looked[0]]
@@ -90,14 +100,14 @@ func (e *expansion) policy() {
 // count returns how many rules of a policy looked at the action.
 func (e *expansion) count(policy int32) int {
 	n := 0
-	for n < len(e.looked) && e.in.book.policyOf[e.looked[n]] == policy {
+	for n < len(e.looked) && e.book.policyOf[e.looked[n]] == policy {
 		n++
 	}
 	return n
 }
 
 func (e *expansion) rule(c *compiledPolicy, i int32, v *verdictOf) {
-	rule := e.in.book.rules[i]
+	rule := e.book.rules[i]
 	v.looked = append(v.looked, rule.id)
 	v.controls = append(v.controls, rule.controls...)
 	violations := 0
@@ -148,6 +158,9 @@ var errNoValue = errors.New("it has no value for this action")
 
 // reason asks cel-go why an expression has no value, in its words.
 func (e *expansion) reason(x *expr.Expr, rule *rule) error {
+	if rule.changed != nil {
+		return errNoValue // x is what it was before
+	}
 	_, err := x.Eval(e.in.Context(), &expr.Input{Action: e.in.Action(), Records: rule.records, Predicate: e.in.Ask})
 	if err == nil {
 		return errNoValue

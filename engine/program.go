@@ -57,6 +57,7 @@ type Program struct {
 // compiledPolicy is one policy of a program.
 type compiledPolicy struct {
 	info      PolicyInfo
+	file      string  // of the document
 	byDefault rule    // what default: deny is violated as
 	rules     []*rule // in the order of the document
 }
@@ -66,6 +67,7 @@ type rule struct {
 	id             string
 	source         *policy.Rule
 	when, require  *expr.Expr // nil: always true
+	changed        *terms     // of a mutant: what it has in their place
 	records        map[string]expr.Values
 	controls       []mesh.ControlID
 	severity       mesh.Severity
@@ -132,6 +134,7 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		index = RuleIndex(doc, nil)
 	}
 	c := &compiledPolicy{
+		file: doc.File,
 		info: PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
 		byDefault: rule{
 			id: policy.RuleDefault, severity: doc.Enforcement.Severity, message: deniedByDefault,

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -43,7 +44,8 @@ func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
 		for _, r := range c.rules {
 			b.rules = append(b.rules, r)
 			b.policyOf = append(b.policyOf, int32(i))
-			lowered = append(lowered, lower.Rule{When: r.term(r.when, back), Require: r.term(r.require, back), Policy: int32(i)})
+			t := r.terms(back)
+			lowered = append(lowered, lower.Rule{When: t.when, Require: t.require, Policy: int32(i)})
 		}
 		b.enforced = append(b.enforced, c.info.Mode == mesh.ModeEnforce)
 		if c.info.DenyByDefault {
@@ -67,27 +69,51 @@ func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
 	return b
 }
 
-// term returns what is to be lowered of an expression; nil if there is none.
-func (r *rule) term(x *expr.Expr, back BackEnd) *term.Term {
-	switch {
-	case x == nil:
-		return nil
-	case back == CEL:
-		return x.Opaque(r.records)
+// terms are the expressions of a rule in the engine's own form; nil where there
+// is none.
+type terms struct{ when, require *term.Term }
+
+// terms returns what is to be lowered of a rule.
+func (r *rule) terms(back BackEnd) terms {
+	if r.changed != nil {
+		return *r.changed
 	}
-	return x.Term(r.records)
+	return r.termsWith(r.records, back)
+}
+
+// termsWith is terms for other values of parameters.
+func (r *rule) termsWith(records map[string]expr.Values, back BackEnd) terms {
+	one := func(x *expr.Expr) *term.Term {
+		switch {
+		case x == nil:
+			return nil
+		case back == CEL:
+			return x.Opaque(records)
+		}
+		return x.Term(records)
+	}
+	return terms{one(r.when), one(r.require)}
 }
 
 // definitions are the predicates as terms.
 func definitions(back BackEnd) map[string]*term.Term {
+	if back != CEL {
+		return predicateTerms()
+	}
 	out := map[string]*term.Term{}
 	for name, x := range compiledPredicates() {
-		if out[name] = x.Term(nil); back == CEL {
-			out[name] = x.Opaque(nil)
-		}
+		out[name] = x.Opaque(nil)
 	}
 	return out
 }
+
+var predicateTerms = sync.OnceValue(func() map[string]*term.Term {
+	out := map[string]*term.Term{}
+	for name, x := range compiledPredicates() {
+		out[name] = x.Term(nil)
+	}
+	return out
+})
 
 // policy returns the policy of a rule.
 func (b *rulebook) policy(rule int32) *compiledPolicy { return b.policies[b.policyOf[rule]] }

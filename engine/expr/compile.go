@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -102,6 +103,36 @@ func startOf(a *ast.AST, id int64) int {
 		return int(r.Start)
 	}
 	return 0
+}
+
+// beginOf returns the offset of the first character of a node. cel-go knows that
+// of its operator, dot or parenthesis.
+func beginOf(a *ast.AST, x ast.Expr) int {
+	begin := startOf(a, x.ID())
+	switch x.Kind() {
+	case ast.SelectKind:
+		if x.AsSelect().IsTestOnly() {
+			return max(begin-len("has"), 0)
+		}
+		return min(begin, beginOf(a, x.AsSelect().Operand()))
+	case ast.CallKind:
+		call := x.AsCall()
+		switch {
+		case call.IsMemberFunction():
+			return min(begin, beginOf(a, call.Target()))
+		case unicode.IsLetter(rune(call.FunctionName()[0])): // no operator
+			return max(begin-len(call.FunctionName()), 0)
+		case len(call.Args()) > 0:
+			return min(begin, beginOf(a, call.Args()[0]))
+		}
+	case ast.IdentKind:
+		if predicate, ok := cutPrefix(x.AsIdent(), predicateMark); ok {
+			return max(begin-len(predicate), 0)
+		}
+	case ast.ComprehensionKind:
+		return min(begin, beginOf(a, x.AsComprehension().IterRange()))
+	}
+	return begin
 }
 
 // sizes bounds what the cost estimate assumes of the action's lists and texts.

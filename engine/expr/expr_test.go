@@ -10,6 +10,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 func env(t testing.TB) *expr.Env {
@@ -143,4 +144,53 @@ func ExampleEnv_Compile() {
 	// Output:
 	// 5 CEL: data has no field purpos did you mean purpose?
 	// 39 CEL: == does not apply to (bool, int)
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	values := e.Bind(map[string]any{"names": []any{"a", "b"}, "limit": int64(3), "rate": nil})
+	if diff := cmp.Diff([]string{"limit", "names"}, values.Names()); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	changed := values.With("limit", int64(4)).With("names", []any{})
+	got := []any{values.Get("limit"), values.Get("names"), values.Get("rate"), changed.Get("limit"), changed.Get("names")}
+	if diff := cmp.Diff([]any{int64(3), []any{"a", "b"}, nil, int64(4), []any{}}, got); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+	x, issues := e.Compile(`"a" in rule.names || rule.limit == 4`)
+	if x == nil {
+		t.Fatal(issues)
+	}
+	for want, values := range map[string]expr.Values{`"a" in ["a", "b"] || 3 == 4`: values, `"a" in [] || 4 == 4`: changed} {
+		if got := x.Term(map[string]expr.Values{"rule": values}).String(); got != want {
+			t.Errorf("the term is %s, want %s", got, want)
+		}
+	}
+}
+
+// TestTermsKnowWhereTheyStand demands of every part of a term that the source
+// begins there as the part is printed.
+func TestTermsKnowWhereTheyStand(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	for _, source := range []string{
+		`has(egress.tls) && egress.tls && data.retentionDays <= 365`,
+		`!(data.purpose in ["a", "b"]) || size(data.fields) > 3`,
+		`data.fields.exists(x, x in ["a"]) && has(data.purpose)`,
+		`data.purpose.startsWith("x") ? has(context.a.b) : context["a b"] == 1`,
+		`-data.retentionDays < 4 && night()`,
+	} {
+		compiled, issues := e.Compile(source)
+		if compiled == nil {
+			t.Fatal(issues)
+		}
+		compiled.Term(nil).Walk(func(part *term.Term) bool {
+			text := part.String()
+			if got := source[part.Offset:]; !strings.HasPrefix(got, text) {
+				t.Errorf("%s: %s is said to stand at %q", source, text, got)
+			}
+			return true
+		})
+	}
 }

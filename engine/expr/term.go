@@ -59,11 +59,21 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 	if x.ID() != c.ast.Expr().ID() {
 		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
 	}
-	return &term.Term{Op: term.Opaque, Kind: term.Bool, Source: source, Program: &program{plan: plan, records: c.records}}
+	return &term.Term{
+		Op: term.Opaque, Kind: term.Bool, Source: source, Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+	}
 }
 
 // term converts a node; nil if the engine's form has no words for it.
 func (c *converter) term(x ast.Expr) *term.Term {
+	t := c.convert(x)
+	if t != nil && t.Offset == 0 { // else it is a part of x, which knows its place
+		t.Offset = beginOf(c.ast, x)
+	}
+	return t
+}
+
+func (c *converter) convert(x ast.Expr) *term.Term {
 	switch x.Kind() {
 	case ast.LiteralKind:
 		return literal(x.AsLiteral())
@@ -170,7 +180,7 @@ func (c *converter) selection(x ast.Expr) *term.Term {
 	if operand := s.Operand(); operand.Kind() == ast.IdentKind {
 		name := operand.AsIdent()
 		if values, ok := c.records[name]; ok && name != c.loop {
-			return recordField(values, s)
+			return recordField(name, values, s)
 		}
 		if name == wholeAction {
 			return c.presence(s.FieldName())
@@ -226,7 +236,8 @@ func (c *converter) presence(path string) *term.Term {
 	return &term.Term{Op: term.Has, Kind: term.Bool, Leaf: leaf}
 }
 
-func recordField(values Values, s ast.SelectExpr) *term.Term {
+// recordField is the value of a parameter, which keeps its name.
+func recordField(record string, values Values, s ast.SelectExpr) *term.Term {
 	v, ok := values[s.FieldName()]
 	switch {
 	case s.IsTestOnly():
@@ -234,7 +245,11 @@ func recordField(values Values, s ast.SelectExpr) *term.Term {
 	case !ok:
 		return &term.Term{Op: term.Fail, Kind: term.Dyn}
 	}
-	return literal(v)
+	t := literal(v)
+	if t != nil {
+		t.Name = record + "." + s.FieldName()
+	}
+	return t
 }
 
 // element converts the loop variable, or a field of it.

@@ -2,7 +2,9 @@ package expr
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -271,6 +273,27 @@ func (e *Env) Bind(given map[string]any) Values {
 		}
 	}
 	return values
+}
+
+// Names returns the names of the values that there are, sorted.
+func (v Values) Names() []string { return slices.Sorted(maps.Keys(v)) }
+
+// Get returns the value of that name as [Env.Bind] takes it; nil if there is
+// none.
+func (v Values) Get(name string) any {
+	value, ok := v[name]
+	if !ok {
+		return nil
+	}
+	out, _ := goValue(value)
+	return out
+}
+
+// With returns the same values but for one, which is as [Env.Bind] takes it.
+func (v Values) With(name string, value any) Values {
+	out := maps.Clone(v)
+	out[name] = types.DefaultTypeAdapter.NativeToValue(value)
+	return out
 }
 
 // object is an object of an action as a CEL value.

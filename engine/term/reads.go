@@ -97,7 +97,7 @@ func (t *Term) Says(truth bool) string {
 	switch first, _, _ := strings.Cut(words, " "); first {
 	case "":
 		return "`" + t.String() + "` is " + strconv.FormatBool(truth)
-	case "with", "without", "begins", "ends", "contains":
+	case "begins", "ends", "contains":
 		return path + " " + words
 	}
 	return path + " is " + words
@@ -167,6 +167,10 @@ func (t *Term) membershipWords(negated bool) string {
 	a, list := t.Args[0], t.Args[1]
 	switch {
 	case list.Op == Const && a.Op != Const:
+		values, _ := list.Value.([]any)
+		if negated && len(values) == 0 {
+			return "stated"
+		}
 		if negated {
 			return "none of " + constantText(list.Value)
 		}
@@ -186,6 +190,9 @@ const shownElements = 12
 func constantText(v any) string {
 	switch v := v.(type) {
 	case string:
+		if v == "" {
+			return `""`
+		}
 		return v
 	case []any:
 		var parts []string

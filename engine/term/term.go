@@ -82,10 +82,11 @@ type Term struct {
 	Kind    Kind
 	Args    []*Term
 	Leaf    *shape.Leaf // of Read and Has
-	Name    string      // of Key, HasKey, Element, HasElement and Predicate
+	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Const: the parameter it is the value of, or empty
 	Value   any         // of Const: nil, bool, int64, float64, string or []any of those
 	Program Program     // of Opaque
 	Source  string      // of Opaque: the expression in CEL
+	Offset  int         // where it begins in the expression it was made of, in code points; 0 if nobody knows
 }
 
 // Program decides what has no code in the engine.
