@@ -159,9 +159,9 @@ func (m *ruleMutator) key(t terms) string {
 }
 
 func (m *ruleMutator) drop() {
-	hint := "add a case that violates it"
+	hint := "add a case that violates the rule"
 	if m.rule.require == nil {
-		hint = "add a case that it looks at, with its obligations"
+		hint = "add a case that the rule looks at, with its obligations"
 	}
 	m.add(mutation.RuleDropped, m.rule.source.Position, "the rule left out", hint, nil)
 }
@@ -170,7 +170,7 @@ func (m *ruleMutator) drop() {
 func (m *ruleMutator) expressions() {
 	source := m.rule.source
 	if when := m.terms.when; when != nil {
-		for _, c := range mutation.OfCondition(when) {
+		for _, c := range mutation.OfCondition(when, m.terms.require) {
 			m.addTerms(c.Kind, source.When.At(c.Offset), c.What, c.Hint, terms{c.Term, m.terms.require})
 		}
 	}
@@ -179,7 +179,7 @@ func (m *ruleMutator) expressions() {
 			m.addTerms(c.Kind, source.Require.At(c.Offset), c.What, c.Hint, terms{m.terms.when, c.Term})
 		}
 		if len(m.rule.obligations) > 0 || m.policy.info.DenyByDefault { // else it is as without the rule
-			m.addTerms(mutation.PartDropped, source.Require.At(0), "all that is required left out", "add a case that violates it",
+			m.addTerms(mutation.PartDropped, source.Require.At(0), "all that is required left out", "add a case that violates the rule",
 				terms{m.terms.when, term.Constant(true)})
 		}
 	}

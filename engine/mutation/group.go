@@ -1,6 +1,7 @@
 package mutation
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -31,7 +32,7 @@ func joinGuards(groups [][]*term.Term, subjects []string) [][]*term.Term {
 	for i := range groups {
 		for j := range groups {
 			if i != j && len(groups[i]) == 1 && isGuard(groups[i][0]) && strings.HasPrefix(subjects[j], subjects[i]+".") && len(groups[j]) > 0 {
-				groups[j] = append(groups[i], groups[j]...)
+				groups[j] = slices.Concat(groups[i], groups[j])
 				groups[i] = nil
 				break
 			}

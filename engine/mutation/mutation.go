@@ -57,15 +57,20 @@ type Change struct {
 // of a longer one the first, the last and some between them.
 const MaxElements = 4
 
-// OfCondition changes a rule's condition.
-func OfCondition(condition *term.Term) []Change {
-	m := &mutator{}
+// OfCondition changes a rule's condition. demand is what the rule requires; nil
+// if it only obliges, so that its obligations are what a case would look at.
+func OfCondition(condition, demand *term.Term) []Change {
+	m := &mutator{obliges: demand == nil}
 	if condition.Op == term.Const {
 		return nil
 	}
 	conjuncts := clausesOf(condition)
 	m.clause, m.whole = condition, func(t *term.Term) *term.Term { return t }
-	m.add(ConditionNegated, term.Negate(condition), condition.Offset, "the condition negated", "add a case that violates the rule")
+	hint := "add a case that violates the rule"
+	if m.obliges {
+		hint = "add a case that the rule looks at, with its obligations"
+	}
+	m.add(ConditionNegated, term.Negate(condition), condition.Offset, "the condition negated", hint)
 	m.each(conjuncts, func(c *term.Term, at rebuild) {
 		m.add(PartDropped, at(term.Constant(true)), c.Offset, m.leftOut(quote(c)), m.without(c, true))
 	})
@@ -121,12 +126,13 @@ type rebuild func(*term.Term) *term.Term
 
 // mutator collects the changes of one expression.
 type mutator struct {
-	demand bool            // it is what a rule requires, else its condition
-	known  map[string]bool // texts that hold wherever the rule looks
-	loop   string          // the list that the loop around runs over
-	clause *term.Term      // the clause that is being changed
-	whole  rebuild         // from a clause to the expression
-	out    []Change
+	demand  bool            // it is what a rule requires, else its condition
+	obliges bool            // of a condition: the rule requires nothing
+	known   map[string]bool // texts that hold wherever the rule looks
+	loop    string          // the list that the loop around runs over
+	clause  *term.Term      // the clause that is being changed
+	whole   rebuild         // from a clause to the expression
+	out     []Change
 }
 
 // each changes one clause after the other: first as change says, then within.
@@ -168,25 +174,36 @@ func (m *mutator) add(kind Kind, clause *term.Term, offset int, what, hint strin
 // without is the hint for a part that is left out, which is otherwise needed to
 // be true, or false where it stands under a negation.
 func (m *mutator) without(t *term.Term, positive bool) string {
-	if m.demand {
-		return "add a case where " + m.says(t, !positive)
+	switch says := m.says(t, !positive); {
+	case m.demand:
+		return "add a case where " + says
+	case m.obliges:
+		return "add a case where " + says + ", without the rule's obligations"
+	default:
+		return "add a case that would violate the rule, but where " + says
 	}
-	return "add a case that would violate the rule, but where " + m.says(t, !positive)
 }
 
 // alone is the hint for an alternative that is left out.
 func (m *mutator) alone(t *term.Term, positive bool) string {
-	if m.demand {
-		return "add a case that meets the rule only because " + m.says(t, positive)
+	switch says := m.says(t, positive); {
+	case m.demand:
+		return "add a case that meets the rule only because " + says
+	case m.obliges:
+		return "add a case where " + says + ", with the rule's obligations"
+	default:
+		return "add a case that violates the rule where " + says
 	}
-	return "add a case that violates the rule where " + m.says(t, positive)
 }
 
 // with is the hint for a place at which one value makes the difference.
 func (m *mutator) with(place, value string) string {
 	hint := "add a case with " + place + " " + value
-	if m.demand {
+	switch {
+	case m.demand:
 		return hint
+	case m.obliges:
+		return hint + " that says which obligations it has"
 	}
 	return hint + " that violates the rule"
 }

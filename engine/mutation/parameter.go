@@ -19,40 +19,55 @@ type ValueChange struct {
 // step to both sides, a list by one element, a flag. terms are the expressions
 // that read it; by them it tells which case would notice.
 func OfValue(name string, value any, terms ...*term.Term) []ValueChange {
-	use, used := useOf(name, terms)
-	hint := func(v any) string {
-		if !used {
-			return "add a case for which " + shortName(name) + " matters"
-		}
-		if use.Op == term.Element {
-			return "add a case with an element " + show(v)
-		}
-		return "add a case with " + use.String() + " " + show(v)
-	}
-	var out []ValueChange
+	short := shortName(name)
 	switch v := value.(type) {
 	case bool:
-		out = append(out, ValueChange{FlagFlipped, !v, shortName(name) + " turned into " + show(!v), "add a case for which " + shortName(name) + " matters"})
+		return []ValueChange{{FlagFlipped, !v, short + " turned into " + show(!v), "add a case for which " + short + " makes the difference"}}
 	case []any:
+		var out []ValueChange
 		for _, e := range sample(v) {
-			out = append(out, ValueChange{ElementDropped, dropped(v, e), show(e) + " left out of " + shortName(name), hint(e)})
+			out = append(out, ValueChange{ElementDropped, dropped(v, e), show(e) + " left out of " + short, hintFor(name, e, terms)})
 		}
+		return out
 	case int64, float64:
-		for _, step := range []int{1, -1} {
-			moved, ok := stepFrom(v, step)
-			if !ok {
+		return ofNumber(name, v, terms)
+	}
+	return nil
+}
+
+// ofNumber moves a number. Where it is the bound of something, the case that
+// would notice is the one at the bound.
+func ofNumber(name string, v any, terms []*term.Term) []ValueChange {
+	var out []ValueChange
+	bound, isBound := relationWith(name, terms)
+	for _, step := range []int{1, -1} {
+		moved, ok := stepFrom(v, step)
+		if !ok {
+			continue
+		}
+		hint := "add a case for which it matters whether " + shortName(name) + " is " + show(v) + " or " + show(moved)
+		if isBound {
+			witness := bound.between(moved)
+			if impossibleAt(bound.place, witness) {
 				continue
 			}
-			witness := moved
-			if r, ok := relationWith(name, terms); ok {
-				if witness = r.between(moved); impossibleAt(r.place, witness) {
-					continue
-				}
-			}
-			out = append(out, ValueChange{BoundMoved, moved, shortName(name) + " " + show(v) + " moved to " + show(moved), hint(witness)})
+			hint = hintFor(name, witness, terms)
 		}
+		out = append(out, ValueChange{BoundMoved, moved, shortName(name) + " " + show(v) + " moved to " + show(moved), hint})
 	}
 	return out
+}
+
+// hintFor asks for a case with a value where the parameter is compared.
+func hintFor(name string, v any, terms []*term.Term) string {
+	use, used := useOf(name, terms)
+	switch {
+	case !used:
+		return "add a case for which " + show(v) + " in " + shortName(name) + " makes the difference"
+	case use.Op == term.Element:
+		return "add a case with an element " + show(v)
+	}
+	return "add a case with " + use.String() + " " + show(v)
 }
 
 // AnyValue has every value count as the one of a parameter, or as one of its
