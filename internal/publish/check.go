@@ -28,6 +28,20 @@ func (s *Source) Check(ctx context.Context) (*Report, error) {
 	return gate(ctx, s.Document, s.config, s.suites, s.controls)
 }
 
+// Mutate tries every mutant of the policy with its cases: see [cases.Mutate]. The
+// sources must have passed [Source.Check]. Without cases there is nothing to
+// try, and the result is nil.
+func (s *Source) Mutate(ctx context.Context, progress func(done, total int)) (*cases.Mutation, error) {
+	if len(s.suites) == 0 {
+		return nil, nil
+	}
+	program, err := compileFor(s.Document, s.config)
+	if err != nil {
+		return nil, err
+	}
+	return cases.Mutate(ctx, program, s.suites, progress)
+}
+
 // Check is [Source.Check] for a bundle that was read: lint, and the cases it
 // carries.
 func Check(ctx context.Context, b *bundle.Bundle, controls policy.ControlIndex) (*Report, error) {
@@ -62,9 +76,9 @@ func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suite
 		report.Findings = append(report.Findings, open...)
 		return report, mesh.Errorf(mesh.CodePolicyInvalid, "the cases of %s cannot run: parameters have no value", config.Ref()).WithFindings(open)
 	}
-	program, err := engine.Compile([]engine.Policy{{ID: config.Ref().String(), Document: doc, Controls: config.RuleIndex}})
+	program, err := compileFor(doc, config)
 	if err != nil {
-		return report, fmt.Errorf("compiling %s for its cases: %w", config.Ref(), err)
+		return report, err
 	}
 	report.Cases = cases.Run(ctx, program, suites)
 	if err := ctx.Err(); err != nil {
@@ -76,6 +90,15 @@ func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suite
 			WithFindings(failures(report.Cases))
 	}
 	return report, nil
+}
+
+// compileFor makes the program that the cases of a bundle are decided with.
+func compileFor(doc *policy.Document, config bundle.Config) (*engine.Program, error) {
+	program, err := engine.Compile([]engine.Policy{{ID: config.Ref().String(), Document: doc, Controls: config.RuleIndex}})
+	if err != nil {
+		return nil, fmt.Errorf("compiling %s for its cases: %w", config.Ref(), err)
+	}
+	return program, nil
 }
 
 // withoutDefault reports the parameters that would have no value while cases

@@ -289,3 +289,23 @@ func TestWhitepaperExample(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMutate(t *testing.T) {
+	t.Parallel()
+	dir := copyExample(t)
+	m, err := load(t, dir, publish.LoadOptions{}).Mutate(t.Context(), nil)
+	if err != nil || m == nil || m.Tried == 0 || m.Caught == 0 || m.Skipped > 0 {
+		t.Fatalf("Mutate = %+v, %v", m, err)
+	}
+	for _, x := range m.Mutants {
+		if x.PolicyID != exampleRef.String() || !x.Caught && x.Hint == "" {
+			t.Errorf("mutant %+v", x)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "cases")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := load(t, dir, publish.LoadOptions{}).Mutate(t.Context(), nil); m != nil || err != nil {
+		t.Errorf("without cases: Mutate = %+v, %v", m, err)
+	}
+}
