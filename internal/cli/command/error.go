@@ -98,15 +98,27 @@ func report(env *Env, cmd *cobra.Command, err error) {
 	if quiet := (*Quiet)(nil); errors.As(err, &quiet) {
 		return
 	}
-	for _, f := range body.Findings {
-		WriteFinding(env.IO, f)
-	}
-	_, _ = fmt.Fprintf(env.IO.Err, "%s %s\n", env.IO.Paint(iostreams.Red, "error:"), body.Message)
-	if body.Hint != "" {
-		_, _ = fmt.Fprintf(env.IO.Err, "%s %s\n", env.IO.Paint(iostreams.Cyan, "hint:"), body.Hint)
-	}
+	body.write(env.IO)
 	if body.ExitCode == ExitUsage && cmd != nil {
 		_, _ = fmt.Fprintf(env.IO.Err, "\nUsage: %s\nSee `%s --help`.\n", cmd.UseLine(), cmd.CommandPath())
+	}
+}
+
+// WriteError tells an error to a person, as a command does that ends with it. It
+// is for commands that go on.
+func WriteError(io *iostreams.Streams, err error) {
+	body := describe(err)
+	body.write(io)
+}
+
+// write prints findings, what is wrong and what to do about it.
+func (b *ErrorBody) write(io *iostreams.Streams) {
+	for _, f := range b.Findings {
+		WriteFinding(io, f)
+	}
+	_, _ = fmt.Fprintf(io.Err, "%s %s\n", io.Paint(iostreams.Red, "error:"), b.Message)
+	if b.Hint != "" {
+		_, _ = fmt.Fprintf(io.Err, "%s %s\n", io.Paint(iostreams.Cyan, "hint:"), b.Hint)
 	}
 }
 

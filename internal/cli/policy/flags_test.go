@@ -50,6 +50,10 @@ func TestFlags(t *testing.T) {
 	want(t, l, err, lintOptions{Paths: []string{"a", "b"}, JSON: true})
 	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")
 	want(t, te, err, testOptions{Paths: []string{"."}, MinCoverage: 80.5, Verbose: true})
+	te, err = parsed(t, newCmdTest, "a", "b", "--min-clause-coverage", "50", "--mutate", "--junit", "r.xml")
+	want(t, te, err, testOptions{Paths: []string{"a", "b"}, MinClauseCoverage: 50, Mutate: true, JUnit: "r.xml"})
+	te, err = parsed(t, newCmdTest, ".", "--min-mutation", "90", "--watch")
+	want(t, te, err, testOptions{Paths: []string{"."}, Mutate: true, MinMutation: 90, Watch: true})
 	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
 	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
 	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe")
@@ -72,6 +76,16 @@ func TestFlagsThatAreRefused(t *testing.T) {
 	}
 	_, err := parsed(t, newCmdPush, ".", "--key", "k")
 	refuses("a key without --sign", err)
+	for _, flag := range []string{"--min-coverage", "--min-clause-coverage", "--min-mutation"} {
+		for _, value := range []string{"-1", "100.5", "NaN"} {
+			_, err = parsed(t, newCmdTest, ".", flag+"="+value)
+			refuses(flag+" of "+value, err)
+		}
+	}
+	_, err = parsed(t, newCmdTest, ".", "--watch", "--json")
+	refuses("one result of what never ends", err)
+	_, err = parsed(t, newCmdTest, ".", "--watch", "--junit", "r.xml")
+	refuses("one result of what never ends", err)
 	_, err = parsed(t, newCmdPush, ".", "--ref", "guard")
 	refuses("a ref without namespace and version", err)
 	_, err = parsed(t, newCmdPull, "acme/guard:1.0.0")

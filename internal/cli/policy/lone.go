@@ -16,61 +16,83 @@ import (
 
 // checkLone runs the cases of a policy file that is in no bundle yet: those of
 // the *_test.yaml files beside it that name it. file may also be one of those.
-func checkLone(ctx context.Context, file string, controls policy.ControlIndex) (*publish.Report, error) {
-	policyFile, caseFiles := file, []string{file}
+func checkLone(ctx context.Context, file string, controls policy.ControlIndex) (*checked, error) {
+	l := &lone{policy: file, report: &publish.Report{Findings: []mesh.Finding{}}}
+	caseFiles := []string{file}
 	if !strings.HasSuffix(file, casesSuffix) {
 		var err error
 		if caseFiles, err = filepath.Glob(filepath.Join(filepath.Dir(file), "*"+casesSuffix)); err != nil {
 			return nil, fmt.Errorf("looking for cases: %w", err)
 		}
 	}
-	report := &publish.Report{Findings: []mesh.Finding{}}
-	var suites []*cases.Suite
 	for _, name := range caseFiles {
-		src, err := readSource(name)
-		if err != nil {
+		if err := l.read(name, name == file); err != nil {
 			return nil, err
 		}
-		suite, findings := cases.Parse(name, src)
-		report.Findings = append(report.Findings, findings...)
-		if suite == nil {
-			continue
-		}
-		about := filepath.Join(filepath.Dir(name), filepath.FromSlash(suite.Policy))
-		if name == file {
-			policyFile = about
-		} else if about != filepath.Clean(policyFile) {
-			continue
-		}
-		suites = append(suites, suite)
 	}
-	return report, runLone(ctx, policyFile, suites, controls, report)
+	out := &checked{report: l.report, mutate: l.mutate}
+	return out, l.run(ctx, controls)
 }
 
-// runLone compiles the policy and runs the suites into report.
-func runLone(ctx context.Context, file string, suites []*cases.Suite, controls policy.ControlIndex, report *publish.Report) error {
-	src, err := readSource(file)
+// lone is a policy that is in no bundle, and its cases.
+type lone struct {
+	policy  string // the file
+	suites  []*cases.Suite
+	program *engine.Program
+	report  *publish.Report
+}
+
+// read reads a file of cases. Given by itself, it says which policy they are of;
+// else it counts if it names that policy.
+func (l *lone) read(name string, itself bool) error {
+	src, err := readSource(name)
 	if err != nil {
 		return err
 	}
-	doc, findings := policy.Parse(file, src)
-	report.Findings = append(report.Findings, findings...)
+	suite, findings := cases.Parse(name, src)
+	l.report.Findings = append(l.report.Findings, findings...)
+	if suite == nil {
+		return nil
+	}
+	about := filepath.Join(filepath.Dir(name), filepath.FromSlash(suite.Policy))
+	if itself {
+		l.policy = about
+	}
+	if about == filepath.Clean(l.policy) {
+		l.suites = append(l.suites, suite)
+	}
+	return nil
+}
+
+// run compiles the policy and runs the suites into the report.
+func (l *lone) run(ctx context.Context, controls policy.ControlIndex) error {
+	src, err := readSource(l.policy)
+	if err != nil {
+		return err
+	}
+	doc, findings := policy.Parse(l.policy, src)
+	l.report.Findings = append(l.report.Findings, findings...)
 	if doc != nil {
-		report.Findings = append(report.Findings, engine.Lint(doc, controls)...)
+		l.report.Findings = append(l.report.Findings, engine.Lint(doc, controls)...)
 	}
-	if mesh.HasErrors(report.Findings) {
-		return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", file).WithFindings(inOrder(report.Findings))
+	if mesh.HasErrors(l.report.Findings) {
+		return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", l.policy).WithFindings(inOrder(l.report.Findings))
 	}
-	if len(suites) == 0 {
-		return mesh.Errorf(mesh.CodeNotFound, "there are no cases for %s", file).
-			WithHint("put them beside it, into a file that ends with " + casesSuffix + " and says `policy: " + filepath.Base(file) + "`")
+	if len(l.suites) == 0 {
+		return mesh.Errorf(mesh.CodeNotFound, "there are no cases for %s", l.policy).
+			WithHint("put them beside it, into a file that ends with " + casesSuffix + " and says `policy: " + filepath.Base(l.policy) + "`")
 	}
-	name := nameFromDir(strings.TrimSuffix(file, filepath.Ext(file)))
-	program, err := engine.Compile([]engine.Policy{{ID: "local/" + name, Document: doc, Controls: engine.RuleIndex(doc, controls)}})
+	name := nameFromDir(strings.TrimSuffix(l.policy, filepath.Ext(l.policy)))
+	l.program, err = engine.Compile([]engine.Policy{{ID: "local/" + name, Document: doc, Controls: engine.RuleIndex(doc, controls)}})
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(suites, func(a, b *cases.Suite) int { return strings.Compare(a.File, b.File) })
-	report.Cases = cases.Run(ctx, program, suites)
+	slices.SortFunc(l.suites, func(a, b *cases.Suite) int { return strings.Compare(a.File, b.File) })
+	l.report.Cases = cases.Run(ctx, l.program, l.suites)
 	return ctx.Err()
+}
+
+// mutate tries the mutants of the policy that run has compiled.
+func (l *lone) mutate(ctx context.Context, progress func(done, total int)) (*cases.Mutation, error) {
+	return cases.Mutate(ctx, l.program, l.suites, progress)
 }
