@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -18,7 +19,7 @@ type ClauseInfo struct {
 	Clause   string // in CEL, with parameters as the values they have
 	Met      string // what an action says that meets it, in words
 	Violated string // what one says that does not
-	Constant bool   // it is met by every action, or by none
+	Constant bool   // it is known to be met by every action, or by none
 }
 
 // Rules describes the rules that run in a phase, in the order in which verdicts
@@ -32,9 +33,13 @@ func (p *Program) Rules(phase Phase) []RuleInfo {
 		for _, c := range b.matcher.Demands(i) {
 			t := term.Disjunction(c...)
 			out[i].Clauses = append(out[i].Clauses, ClauseInfo{
-				Clause: t.String(), Met: t.Says(true), Violated: t.Says(false), Constant: t.Op == term.Const,
+				Clause: t.String(), Met: t.Says(true), Violated: t.Says(false), Constant: isConstant(t),
 			})
 		}
 	}
 	return out
+}
+
+func isConstant(t *term.Term) bool {
+	return t.Op == term.Const || lower.Same(t, term.Constant(false)) || lower.Same(t, term.Constant(true))
 }

@@ -58,25 +58,7 @@ func TestPackCases(t *testing.T) {
 	for _, name := range packs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			files, err := filepath.Glob(filepath.Join("packs", name, "*_test.yaml"))
-			if err != nil || len(files) == 0 {
-				t.Fatalf("no cases: %v", err)
-			}
-			var suites []*cases.Suite
-			for _, file := range files {
-				src, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				suite, findings := cases.Parse(file, src)
-				for _, f := range findings {
-					t.Errorf("%s", f)
-				}
-				if suite != nil {
-					suites = append(suites, suite)
-				}
-			}
-			report := cases.Run(t.Context(), compilePack(t, name, nil), suites)
+			report := cases.Run(t.Context(), compilePack(t, name, nil), packSuites(t, name))
 			for _, c := range report.Cases {
 				for _, failure := range c.Failures {
 					t.Errorf("%s: %s: %s", c.Position, c.Name, failure)
@@ -85,6 +67,11 @@ func TestPackCases(t *testing.T) {
 			for _, rule := range report.Coverage {
 				if !rule.Covered() {
 					t.Errorf("rule %s fires in %d cases and holds in %d: it needs both", rule.RuleID, rule.Fired, rule.NotFired)
+				}
+				for _, c := range rule.Clauses {
+					if !c.Covered() {
+						t.Errorf("rule %s: %s is violated in %d cases and met in %d: %s", rule.RuleID, c.Clause, c.Violated, c.Met, c.Hint)
+					}
 				}
 			}
 			t.Logf("%d cases, %d rules, coverage %.0f%%", len(report.Cases), len(report.Coverage), 100*report.Covered())

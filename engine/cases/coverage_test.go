@@ -93,7 +93,13 @@ func TestClauseCoverage(t *testing.T) {
 
 func TestClauseThatIsNeverMet(t *testing.T) {
 	t.Parallel()
-	p := compile(t, "rules:\n  custom:\n    - {id: never, when: action.type == \"egress\", require: \"false\"}\n")
+	p := compile(t, `params:
+  hosts: {type: array, items: {type: string}, default: []}
+rules:
+  custom:
+    - {id: never, when: action.type == "egress", require: "false"}
+    - {id: none-by-default, when: action.type == "egress", require: has(egress.host) && egress.host in params.hosts}
+`)
 	s := suite(t, "cases: [{name: c, given: {action: {type: egress}}, want: {allowed: false}}]\n")
 	report := cases.Run(t.Context(), p, []*cases.Suite{s})
 	if got := report.CoveredClauses(); got != 1 {
