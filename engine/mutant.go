@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,7 +106,7 @@ func (c *compiledPolicy) swapDefault() *Mutant {
 // mutate returns the mutants of one rule.
 func (c *compiledPolicy) mutate(i int) []*Mutant {
 	r := c.rules[i]
-	m := ruleMutator{policy: c, rule: r, terms: r.terms(Bitmaps), seen: map[string]bool{}}
+	m := ruleMutator{policy: c, rule: r, terms: r.terms(Bitmaps), seen: map[digest]bool{}}
 	if m.terms.when != nil && mutation.Never(m.terms.when) {
 		return nil // nothing that is done to it makes a difference
 	}
@@ -126,7 +127,7 @@ type ruleMutator struct {
 	policy *compiledPolicy
 	rule   *rule
 	terms  terms
-	seen   map[string]bool // texts of what was made, so that nothing is made twice
+	seen   map[digest]bool // of what was made, so that nothing is made twice
 	out    []*Mutant
 }
 
@@ -146,8 +147,10 @@ func (m *ruleMutator) addTerms(kind mutation.Kind, at mesh.Position, what, hint 
 	}
 }
 
-// key is the text of two expressions.
-func (m *ruleMutator) key(t terms) string {
+// digest stands for the text of two expressions, which may be long.
+type digest [sha256.Size]byte
+
+func (m *ruleMutator) key(t terms) digest {
 	key := ""
 	if t.when != nil {
 		key = t.when.String()
@@ -155,7 +158,7 @@ func (m *ruleMutator) key(t terms) string {
 	if t.require != nil {
 		key += "\x00" + t.require.String()
 	}
-	return key
+	return sha256.Sum256([]byte(key))
 }
 
 func (m *ruleMutator) drop() {

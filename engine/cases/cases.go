@@ -16,8 +16,9 @@
 // fails the case.
 //
 // [Parse] reads a file, [Run] decides its cases with a program and reports what
-// differs and which rules were exercised. Which policy a file tests is resolved
-// by the caller.
+// differs and which rules, and which clauses of them, were exercised. [Mutate]
+// changes the policy in small ways and reports which of them no case notices.
+// Which policy a file tests is resolved by the caller.
 package cases
 
 import (

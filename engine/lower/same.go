@@ -7,10 +7,17 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
+// maxSame bounds the terms that are compared, by their parts and the constants
+// in lists: the effort grows with the square of it.
+const maxSame = 256
+
 // Same reports whether two boolean terms are known to have the same value for
 // every action: both are about one place, or constant, and agree on every class
-// of what may stand there. It says nothing of other terms.
+// of what may stand there. It says nothing of other terms, nor of large ones.
 func Same(a, b *term.Term) bool {
+	if size(a)+size(b) > maxSame {
+		return false
+	}
 	p := literalPlace(a)
 	if p == (place{}) {
 		a, b = b, a
@@ -26,6 +33,17 @@ func Same(a, b *term.Term) bool {
 		}
 	}
 	return true
+}
+
+// size counts the parts of a term and the constants in its lists.
+func size(t *term.Term) int {
+	n := 0
+	t.Walk(func(t *term.Term) bool {
+		list, _ := t.Value.([]any)
+		n += 1 + len(list)
+		return n <= maxSame
+	})
+	return n
 }
 
 // statesOf returns one state of each class that the constants make of a place.

@@ -1,6 +1,7 @@
 package lower_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -45,6 +46,7 @@ func TestSame(t *testing.T) {
 		{`data.purpose.startsWith("a")`, `data.purpose.startsWith("a")`, false}, // it says nothing of these
 		{`context.reason != ""`, `!(context.reason == "")`, true},
 		{`true`, `true`, false},
+		{`data.purpose in [` + strings.Repeat(`"a", `, 300) + `"a"]`, `data.purpose in [` + strings.Repeat(`"a", `, 300) + `"a"]`, false}, // too large
 	}
 	for _, tt := range tests {
 		a, b := termOf(t, e, tt.a), termOf(t, e, tt.b)

@@ -53,6 +53,10 @@ type Change struct {
 	Hint   string     // the case that would notice it: "add a case with …"
 }
 
+// MaxChanges bounds the changes of one expression. Of a longer one they are the
+// first.
+const MaxChanges = 256
+
 // MaxElements bounds how many elements of one list are left out, one at a time:
 // of a longer one the first, the last and some between them.
 const MaxElements = 4
@@ -65,7 +69,7 @@ func OfCondition(condition, demand *term.Term) []Change {
 		return nil
 	}
 	conjuncts := clausesOf(condition)
-	m.clause, m.whole = condition, func(t *term.Term) *term.Term { return t }
+	m.change(condition, func(t *term.Term) *term.Term { return t })
 	hint := "add a case that violates the rule"
 	if m.obliges {
 		hint = "add a case that the rule looks at, with its obligations"
@@ -131,6 +135,7 @@ type mutator struct {
 	known   map[string]bool // texts that hold wherever the rule looks
 	loop    string          // the list that the loop around runs over
 	clause  *term.Term      // the clause that is being changed
+	text    string          // of the clause
 	whole   rebuild         // from a clause to the expression
 	out     []Change
 }
@@ -143,11 +148,16 @@ func (m *mutator) each(clauses []*term.Term, change func(c *term.Term, at rebuil
 		if m.known[c.String()] || only >= 0 && i != only {
 			continue
 		}
-		m.clause, m.whole = c, replacing(term.And, clauses, i)
+		m.change(c, replacing(term.And, clauses, i))
 		unchanged := func(t *term.Term) *term.Term { return t }
 		change(c, unchanged)
 		m.within(c, true, unchanged)
 	}
+}
+
+// change takes up a clause.
+func (m *mutator) change(clause *term.Term, whole rebuild) {
+	m.clause, m.text, m.whole = clause, clause.String(), whole
 }
 
 // replacing returns what puts another term in the place of one of several that
@@ -165,7 +175,7 @@ func replacing(op term.Op, terms []*term.Term, i int) rebuild {
 
 // add records a change of the clause, unless it makes no difference to it.
 func (m *mutator) add(kind Kind, clause *term.Term, offset int, what, hint string) {
-	if clause.String() == m.clause.String() || lower.Same(clause, m.clause) {
+	if len(m.out) == MaxChanges || clause.String() == m.text || lower.Same(clause, m.clause) {
 		return
 	}
 	m.out = append(m.out, Change{Kind: kind, Term: m.whole(clause), Offset: offset, What: what, Hint: hint})

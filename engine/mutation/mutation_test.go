@@ -2,6 +2,7 @@ package mutation_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,6 +221,17 @@ func TestOfCondition(t *testing.T) {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestChangesAreBounded(t *testing.T) {
+	t.Parallel()
+	fields := make([]string, 300)
+	for i := range fields {
+		fields[i] = "has(tool.args.a" + strconv.Itoa(i) + ")"
+	}
+	if got := len(mutation.OfDemand(compile(t, strings.Join(fields, " && ")), nil)); got != mutation.MaxChanges {
+		t.Errorf("%d changes, want %d", got, mutation.MaxChanges)
 	}
 }
 
