@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -44,7 +43,7 @@ func Parse(file string, src []byte) (*Document, []mesh.Finding) {
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
-	p := parser{doc: yamlDoc, lines: bytes.Split(src, []byte("\n")), findings: findings}
+	p := parser{doc: yamlDoc, lines: yamlDoc.Lines(), findings: findings}
 	d := p.document(yamlDoc.Root)
 	slices.SortStableFunc(p.findings, byPlace)
 	if mesh.HasErrors(p.findings) {
@@ -74,7 +73,7 @@ func checkVersion(d *yamldoc.Document) (mesh.Finding, bool) {
 	}
 	return mesh.Finding{
 		Position: d.Position(n), Level: mesh.LevelError, Rule: "unknown-version",
-		Message: fmt.Sprintf("version %q of the policy language is not known", n.Value),
+		Message: fmt.Sprintf("version %q of the policy language is not known", yamldoc.Shorten(n.Value)),
 		Hint:    `version is that of the language, not of your release; write version: "3.0.0"`,
 	}, false
 }
@@ -181,7 +180,7 @@ func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 		key := n.Content[i]
 		switch {
 		case primitives.Lookup(key.Value) == nil:
-			p.report(mesh.LevelError, key, "unknown-rule", key.Value+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
+			p.report(mesh.LevelError, key, "unknown-rule", yamldoc.Shorten(key.Value)+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
 		case !slices.ContainsFunc(rules, func(r Rule) bool { return r.Primitive == key.Value }):
 			p.report(mesh.LevelWarning, key, "unused-controls", "the policy does not use the rule "+key.Value, "")
 		}

@@ -138,7 +138,7 @@ func TestParseFindings(t *testing.T) {
 		{"alias", head + "rules: &r {}\nparams: *r\n", []string{"3:8 yaml-alias the anchor &r is not allowed", "4:9 yaml-alias aliases are not allowed"}},
 		{"merge key", head + "rules: {<<: {custom: []}}\n", []string{"3:9 yaml-alias merge keys are not allowed"}},
 		{"tag", head + "rules: !!set {}\n", []string{"3:8 yaml-tag the tag !!set is not allowed"}},
-		{"duplicate key", head + "rules: {}\nname: m\n", []string{"4:1 duplicate-key the key name stands here for the second time (the first is in line 2)"}},
+		{"duplicate key", head + "rules: {}\nname: m\n", []string{"4:1 duplicate-key the key name stands here for the second time (keep one of them; the first is in line 2, column 1)"}},
 		{"key is a number", head + "rules: {}\nparams: {1: {type: string}}\n", []string{`4:10 yaml-key the key 1 is not text (write it as "1")`}},
 		{"deep", head + "rules: " + strings.Repeat("[", 80) + strings.Repeat("]", 80), []string{"3:71 too-deep nested more than 64 levels deep"}},
 		{"missing keys", "framework: gdpr\n", []string{"1:1 missing-key the key version is missing", "1:1 missing-key the key name is missing", "1:1 missing-key the key rules is missing"}},
@@ -248,7 +248,8 @@ func TestParseManyFaults(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
-	for _, s := range []string{"", "a: &a [*a]", "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n  - id: a\n    when: >-\n      a\n      b\n    require: \"a\\n\\x41\"\n", "? [a]\n: b", "a: !!binary x", "--- |\n x", "\"\\ud800\": 1"} {
+	for _, s := range []string{"", "a: &a [*a]", "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n  - id: a\n    when: >-\n      a\n      b\n    require: \"a\\n\\x41\"\n", "? [a]\n: b", "a: !!binary x", "--- |\n x", "\"\\ud800\": 1",
+		"\uFEFFa: 1\r\n", "a: 1\rb: 2", "a: *b", "[[[[", "a: \"\\d\"", "{? , ? }", "%YAML 2.0\n---\n", "\xff\xfea\x00", "a\u2028b: 1"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
