@@ -38,6 +38,9 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if issues.Err() != nil {
 		return nil, e.explain(source, nil, issues)
 	}
+	if issue, ok := checkNesting(parsed.NativeRep()); !ok {
+		return nil, []Issue{issue}
+	}
 	checked, issues := e.cel.Check(parsed)
 	if issues.Err() != nil {
 		return nil, e.explain(source, parsed, issues)
@@ -51,6 +54,9 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	}
 	if issue, ok := e.checkKinds(checked.NativeRep()); !ok {
 		return nil, []Issue{issue}
+	}
+	if issues := e.checkPatterns(checked.NativeRep()); len(issues) > 0 {
+		return nil, issues
 	}
 	if issue, ok := e.checkCost(checked); !ok {
 		return nil, []Issue{issue}
@@ -137,7 +143,7 @@ func (e *Env) programOptions(a *ast.AST) []cel.ProgramOption {
 	if !unbounded {
 		return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	}
-	return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CostLimit(MaxRunCost)}
+	return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), compiledOnce(), cel.CostLimit(MaxRunCost)}
 }
 
 // Eval evaluates the expression. An error means that it has no value: it read
