@@ -14,6 +14,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 	"github.com/ai-agent-mesh/mesh/registry/strictyaml"
 )
@@ -181,7 +182,7 @@ func (l *loader) metadata() error {
 }
 
 func (l *loader) policy(file string) error {
-	data, err := readFile(file, bundle.MaxRulesSize)
+	data, err := readSome(file, yamldoc.MaxSize+enough)
 	if err != nil {
 		return err
 	}
@@ -271,14 +272,24 @@ func (l *loader) source() *Source {
 	return s
 }
 
-// readFile reads a file of at most limit bytes.
-func readFile(name string, limit int64) ([]byte, error) {
+// enough is the length of the longest character and a byte order mark: with so
+// much more than it accepts, the parser says where a file becomes too large.
+const enough = 8
+
+// readSome reads the first bytes of a file, at most limit.
+func readSome(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err := errors.Join(err, f.Close()); err != nil {
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	return data, errors.Join(err, f.Close())
+}
+
+// readFile reads a file of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	data, err := readSome(name, limit+1)
+	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,10 +19,10 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
-	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
 // The names that tell what a source file is.
@@ -195,21 +196,22 @@ func lintFile(file string, controls policy.ControlIndex) ([]mesh.Finding, error)
 	return findings, nil
 }
 
-// readSource reads a file that has the size of a policy.
+// readSource reads a source file. Of one that is larger than a policy may be
+// it returns enough for the parser to say so.
 func readSource(file string) ([]byte, error) {
-	info, err := os.Stat(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, fileError(file, err)
 	}
-	if info.Size() > bundle.MaxRulesSize {
-		return nil, mesh.Errorf(mesh.CodeTooLarge, "%s has %d bytes; a policy may have %d", file, info.Size(), bundle.MaxRulesSize)
-	}
-	src, err := os.ReadFile(file)
-	if err != nil {
+	src, err := io.ReadAll(io.LimitReader(f, yamldoc.MaxSize+enough))
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fileError(file, err)
 	}
 	return src, nil
 }
+
+// enough is the length of the longest character and a byte order mark.
+const enough = 8
 
 // inOrder sorts findings by place and leaves each once: a file is reached both
 // by itself and through its bundle.yaml.
