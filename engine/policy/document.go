@@ -59,7 +59,9 @@ type Rule struct {
 }
 
 // Param is a parameter that whoever subscribes to the policy may set, and that
-// rules read as params.NAME.
+// rules read as params.NAME. What it says of values it says, of an array, of
+// the elements, except for the number of them. The zero value of a bound is
+// none.
 type Param struct {
 	Name        string
 	Position    mesh.Position
@@ -70,6 +72,15 @@ type Param struct {
 	Enum        []any
 	Minimum     *float64
 	Maximum     *float64
+
+	MinLength *int   // characters of a text
+	MaxLength *int   // the same
+	Pattern   string // RE2 that must be found in a text
+	Format    string // of a text: a format of JSON Schema
+
+	MinItems    *int // elements of an array
+	MaxItems    *int // the same
+	UniqueItems bool // no element of an array twice
 }
 
 // ParamType is the type of a parameter, in JSON Schema's words.

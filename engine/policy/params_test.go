@@ -20,6 +20,12 @@ params:
   rate: {type: number, default: 0.5}
   on: {type: boolean, default: false}
   level: {type: string, enum: [low, high], default: low, description: How much}
+  code: {type: string, pattern: "^[A-Z]{2}", minLength: 3, maxLength: 5, default: AB1}
+  owner: {type: string, format: email, default: a@example.com}
+  form: {type: string, format: regex, default: "^a"}
+  ports: {type: array, items: {type: integer, minimum: 1, maximum: 65535}, minItems: 1, maxItems: 3, uniqueItems: true, default: [443]}
+  names: {type: array, items: {type: string, format: hostname, maxLength: 10}, default: []}
+  old: {type: array, items: {type: integer}, minimum: 2, enum: [2, 3], default: []}
 rules: {custom: [{id: a, require: 'params.on'}]}
 `
 
@@ -53,6 +59,20 @@ func TestBindParams(t *testing.T) {
 		{"too small", map[string]any{"limit": 0}, nil, "parameter limit: 0 is less than 1"},
 		{"too large", map[string]any{"limit": 101}, nil, "parameter limit: 101 is more than 100"},
 		{"not in enum", map[string]any{"limit": 3, "level": "mid"}, nil, `parameter level: "mid" is not one of ["low","high"]`},
+		{"another form", map[string]any{"limit": 3, "code": "ab1"}, nil, `parameter code: "ab1" does not have the form "^[A-Z]{2}"`},
+		{"too short", map[string]any{"limit": 3, "code": "AB"}, nil, `parameter code: "AB" has fewer than 3 characters`},
+		{"too long", map[string]any{"limit": 3, "code": "ABÄÖÜß"}, nil, `parameter code: "ABÄÖÜß" has more than 5 characters`},
+		{"long enough", map[string]any{"limit": 3, "code": "ABÄÖÜ"}, map[string]any{"limit": int64(3), "code": "ABÄÖÜ"}, ""},
+		{"no address", map[string]any{"limit": 3, "owner": "a.example.com"}, nil, `parameter owner: "a.example.com" has not the format email`},
+		{"no regular expression", map[string]any{"limit": 3, "form": "(a"}, nil, `parameter form: "(a" has not the format regex`},
+		{"a regular expression that unfolds", map[string]any{"limit": 3, "form": "(a{1000}){1000}"}, nil, `has not the format regex`},
+		{"too few", map[string]any{"limit": 3, "ports": []any{}}, nil, `parameter ports: 0 elements are fewer than 1`},
+		{"too many", map[string]any{"limit": 3, "ports": []any{1, 2, 3, 4}}, nil, `parameter ports: 4 elements are more than 3`},
+		{"twice", map[string]any{"limit": 3, "ports": []any{80, 80.0}}, nil, `parameter ports: 80 stands in the list twice`},
+		{"element too large", map[string]any{"limit": 3, "ports": []any{70000}}, nil, `parameter ports: 70000 is more than 65535`},
+		{"element of no format", map[string]any{"limit": 3, "names": []any{"a b"}}, nil, `parameter names: "a b" has not the format hostname`},
+		{"element too long", map[string]any{"limit": 3, "names": []string{"example.com"}}, nil, `parameter names: "example.com" has more than 10 characters`},
+		{"element not in enum", map[string]any{"limit": 3, "old": []any{4}}, nil, `parameter old: 4 is not one of [2,3]`},
 		{"all at once", map[string]any{"limit": 0, "level": 1}, nil, "; parameter level"},
 	}
 	for _, tt := range tests {
@@ -65,7 +85,10 @@ func TestBindParams(t *testing.T) {
 				}
 				return
 			}
-			want := map[string]any{"hosts": []any{"a"}, "rate": 0.5, "on": false, "level": "low"}
+			want := map[string]any{
+				"hosts": []any{"a"}, "rate": 0.5, "on": false, "level": "low", "code": "AB1", "owner": "a@example.com", "form": "^a",
+				"ports": []any{int64(443)}, "names": []any{}, "old": []any{},
+			}
 			for k, v := range tt.want {
 				want[k] = v
 			}
@@ -81,10 +104,14 @@ func TestBindParams(t *testing.T) {
 func TestParamsSchemaAgrees(t *testing.T) {
 	t.Parallel()
 	d := parse(t, withParams)
-	schema := compile(t, d.ParamsSchema())
+	schema := compileStrict(t, d.ParamsSchema())
 	for _, in := range []string{
 		`{"limit":3}`, `{}`, `{"limit":0}`, `{"limit":101}`, `{"limit":1.5}`, `{"limit":"3"}`, `{"limit":3,"hosts":["x"]}`, `{"limit":3,"hosts":[1]}`, `{"limit":3,"hosts":"x"}`,
 		`{"limit":3,"on":1}`, `{"limit":3,"rate":2}`, `{"limit":3,"level":"high"}`, `{"limit":3,"level":"mid"}`, `{"limit":3,"other":1}`, `{"limit":null}`,
+		`{"limit":3,"code":"AB1"}`, `{"limit":3,"code":"AB"}`, `{"limit":3,"code":"ABÄÖÜ"}`, `{"limit":3,"code":"ABÄÖÜß"}`, `{"limit":3,"code":"1AB"}`,
+		`{"limit":3,"owner":"a@b.example"}`, `{"limit":3,"owner":"a"}`, `{"limit":3,"form":"a+"}`, `{"limit":3,"form":"a("}`,
+		`{"limit":3,"ports":[]}`, `{"limit":3,"ports":[1]}`, `{"limit":3,"ports":[0]}`, `{"limit":3,"ports":[1,2,3,4]}`, `{"limit":3,"ports":[1,1]}`, `{"limit":3,"ports":[1,"1"]}`,
+		`{"limit":3,"names":["a.example"]}`, `{"limit":3,"names":["a_b"]}`, `{"limit":3,"names":["example.com"]}`, `{"limit":3,"old":[2]}`, `{"limit":3,"old":[4]}`, `{"limit":3,"old":[1]}`,
 	} {
 		v, err := jsonschema.UnmarshalJSON(strings.NewReader(in))
 		if err != nil {
@@ -94,6 +121,24 @@ func TestParamsSchemaAgrees(t *testing.T) {
 		_, byBind := d.BindParams(v.(map[string]any))
 		if (bySchema == nil) != (byBind == nil) {
 			t.Errorf("%s: schema says %v, BindParams says %v", in, bySchema, byBind)
+		}
+	}
+}
+
+// TestParamFormats has a value for and one against each format.
+func TestParamFormats(t *testing.T) {
+	t.Parallel()
+	for format, values := range map[string][2]string{
+		"date": {"2026-11-22", "22.11.2026"}, "date-time": {"2026-11-22T10:00:00Z", "2026-11-22"}, "email": {"a@example.com", "a"},
+		"hostname": {"a.example", "a b"}, "ipv4": {"10.0.0.1", "10.0.0"}, "ipv6": {"::1", "10.0.0.1"}, "uri": {"https://a.example/b", "/b"},
+		"uuid": {"2c5ea4c0-4067-11e9-8bad-9b1deb4d3b7d", "2c5ea4c0"}, "regex": {"^a+$", "*"},
+	} {
+		d := parse(t, "version: \"3.0.0\"\nname: n\nparams: {a: {type: string, format: "+format+"}}\nrules: {custom: [{id: a, require: 'true'}]}\n")
+		if _, err := d.Params[0].Convert(values[0]); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.Params[0].Convert(values[1]); err == nil {
+			t.Errorf("%q has the format %s", values[1], format)
 		}
 	}
 }

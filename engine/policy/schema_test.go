@@ -18,11 +18,23 @@ import (
 
 func compile(t *testing.T, src []byte) *jsonschema.Schema {
 	t.Helper()
+	return compileBy(t, jsonschema.NewCompiler(), src)
+}
+
+// compileStrict is compile, with formats that are asserted.
+func compileStrict(t *testing.T, src []byte) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	return compileBy(t, c, src)
+}
+
+func compileBy(t *testing.T, c *jsonschema.Compiler, src []byte) *jsonschema.Schema {
+	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(src))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := jsonschema.NewCompiler()
 	if err := c.AddResource("s.json", doc); err != nil {
 		t.Fatal(err)
 	}
