@@ -16,7 +16,6 @@ import (
 // reads.
 func TestParseHostile(t *testing.T) {
 	t.Parallel()
-	const head = "version: \"3.0.0\"\nname: n\n"
 	r := strings.Repeat
 	tests := []struct{ name, src, want string }{ // want: what the first finding begins with
 		{"10 MB", head + "rules: {}\n" + r("# comment\n", 1<<20), "104858:2: too-large the file has more than 1048576 bytes"},

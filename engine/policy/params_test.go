@@ -142,3 +142,40 @@ func TestParamFormats(t *testing.T) {
 		}
 	}
 }
+
+func TestParamFindings(t *testing.T) {
+	t.Parallel()
+	wantFindings(t, []findingsTest{
+		{"param without a type", head + "rules: {}\nparams: {a: {}}\n", []string{"4:13 missing-key the key type is missing"}},
+		{"param type", head + "rules: {}\nparams: {a: {type: strng}}\n", []string{"did you mean string?"}},
+		{"array without items", head + "rules: {}\nparams: {a: {type: array}}\n", []string{"4:13 missing-key the key items is missing"}},
+		{"items of no array", head + "rules: {}\nparams: {a: {type: string, items: {type: string}}}\n", []string{"4:28 misplaced-key the key items has no meaning here"}},
+		{"param default", head + "rules: {}\nparams: {a: {type: integer, default: x}}\n", []string{"4:29 param-value default of parameter a: expected a value of type integer, found \"x\""}},
+		{"param enum", head + "rules: {}\nparams: {a: {type: string, enum: [1]}}\n", []string{"4:35 param-value enum of parameter a"}},
+		{"param default not in enum", head + "rules: {}\nparams: {a: {type: string, enum: [x], default: y}}\n", []string{`parameter a: "y" is not one of ["x"]`}},
+		{"bound of a text", head + "rules: {}\nparams: {a: {type: string, minimum: 3, default: x}}\n", []string{"4:28 misplaced-key the key minimum has no meaning here (remove it)"}},
+		{"bound of a list of texts", head + "rules: {}\nparams: {a: {type: array, items: {type: string}, maximum: 3}}\n", []string{"4:50 misplaced-key the key maximum has no meaning here (remove it)"}},
+		{"bounds that leave nothing", head + "rules: {}\nparams: {a: {type: integer, minimum: 3, maximum: 1}}\n", []string{"4:29 wrong-value minimum 3 is above maximum 1"}},
+		{"bound of a list of numbers", head + "rules: {}\nparams: {a: {type: array, items: {type: integer}, minimum: 3, default: [2]}}\n", []string{"4:63 param-value default of parameter a: 2 is less than 3 (choose a default that fits"}},
+		{"bound said twice", head + "rules: {}\nparams: {a: {type: array, enum: [x], items: {type: string, enum: [x]}}}\n", []string{"4:27 misplaced-key the key enum speaks of the elements, and so does the one in items (keep the one in items)"}},
+		{"text keys of a number", head + "rules: {}\nparams: {a: {type: number, pattern: a, minLength: 1, maxLength: 2, format: date}}\n", []string{"4:28 misplaced-key the key pattern", "4:40 misplaced-key the key minLength", "4:54 misplaced-key the key maxLength", "4:68 misplaced-key the key format"}},
+		{"text keys of a list", head + "rules: {}\nparams: {a: {type: array, items: {type: string}, pattern: a}}\n", []string{"4:50 misplaced-key the key pattern has no meaning here"}},
+		{"list keys of a text", head + "rules: {}\nparams: {a: {type: string, minItems: 1, maxItems: 2, uniqueItems: true}}\n", []string{"4:28 misplaced-key the key minItems", "4:41 misplaced-key the key maxItems", "4:54 misplaced-key the key uniqueItems"}},
+		{"text keys of numbers in a list", head + "rules: {}\nparams: {a: {type: array, items: {type: integer, minLength: 1}}}\n", []string{"4:50 misplaced-key the key minLength"}},
+		{"number keys of texts in a list", head + "rules: {}\nparams: {a: {type: array, items: {type: string, minimum: 1}}}\n", []string{"4:49 misplaced-key the key minimum"}},
+		{"lengths that leave nothing", head + "rules: {}\nparams: {a: {type: string, minLength: 3, maxLength: 1}}\n", []string{"4:28 wrong-value minLength 3 is above maxLength 1"}},
+		{"lengths of elements that leave nothing", head + "rules: {}\nparams: {a: {type: array, items: {type: string, minLength: 3, maxLength: 1}}}\n", []string{"4:49 wrong-value minLength 3 is above maxLength 1"}},
+		{"numbers of elements that leave nothing", head + "rules: {}\nparams: {a: {type: array, items: {type: string}, minItems: 3, maxItems: 1}}\n", []string{"4:50 wrong-value minItems 3 is above maxItems 1"}},
+		{"param pattern", head + "rules: {}\nparams: {a: {type: string, pattern: \"(a\"}}\n", []string{"4:37 wrong-value the regular expression does not compile: missing closing ) in (a"}},
+		{"param pattern that unfolds", head + "rules: {}\nparams: {a: {type: array, items: {type: string, pattern: \"(a{1000}){1000}\"}}}\n", []string{"4:58 wrong-value the regular expression unfolds into more than 2000 steps"}},
+		{"param format", head + "rules: {}\nparams: {a: {type: string, format: hostnme}}\n", []string{"4:36 wrong-value \"hostnme\" is not one of date, date-time,", "did you mean hostname?"}},
+		{"param key", head + "rules: {}\nparams: {a: {type: string, patern: x}}\n", []string{"4:28 unknown-key unknown key patern (did you mean pattern?)"}},
+		{"param key of items", head + "rules: {}\nparams: {a: {type: array, items: {type: string, maxlength: 3}}}\n", []string{"4:49 unknown-key unknown key maxlength (did you mean maxLength?)"}},
+		{"param enum value twice", head + "rules: {}\nparams: {a: {type: string, enum: [x, x]}}\n", []string{"4:38 duplicate-value"}},
+		{"param enum value that does not fit", head + "rules: {}\nparams: {a: {type: string, maxLength: 1, enum: [xx]}}\n", []string{"4:49 param-value enum of parameter a: \"xx\" has more than 1 characters"}},
+		{"param default of another form", head + "rules: {}\nparams: {a: {type: string, pattern: \"^[a-z]+$\", default: A}}\n", []string{"4:49 param-value default of parameter a: \"A\" does not have the form"}},
+		{"a fraction of an element", head + "rules: {}\nparams: {a: {type: array, items: {type: string}, minItems: 1.5}}\n", []string{"4:60 wrong-type expected a whole number"}},
+		{"param name", head + "rules: {}\nparams: {a-b: {type: string}}\n", []string{"4:10 wrong-value a-b is not a valid name"}},
+		{"param is a word of CEL", head + "rules: {}\nparams: {in: {type: string}}\n", []string{"4:10 reserved-id in is a word of CEL"}},
+	})
+}

@@ -2,9 +2,7 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -25,9 +23,6 @@ const (
 	DefaultCustomSeverity = mesh.SeverityMedium // of custom rules
 )
 
-// majorVersion is the only major version of the language there is.
-const majorVersion = "3."
-
 // Parse reads one policy document. file is only used in positions. All
 // findings are returned at once, in the order of the file; the document is nil
 // if any of them is an error.
@@ -36,10 +31,16 @@ func Parse(file string, src []byte) (*Document, []mesh.Finding) {
 	if yamlDoc == nil {
 		return nil, findings
 	}
-	if f, ok := checkVersion(yamlDoc); !ok {
-		return nil, append(findings, f)
+	newer, findings := checkVersion(yamlDoc)
+	if mesh.HasErrors(findings) {
+		return nil, findings
 	}
-	findings = append(findings, schema().Validate(yamlDoc, yamlDoc.Root)...)
+	faults := schema().Validate(yamlDoc, yamlDoc.Root)
+	if newer {
+		mentionVersion(yamlDoc, faults)
+	}
+	findings = append(findings, faults...)
+	slices.SortStableFunc(findings, byPlace)
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
@@ -63,20 +64,6 @@ var schema = sync.OnceValue(func() *yamldoc.Schema {
 	}
 	return s
 })
-
-// checkVersion refuses a language of another major version before anything
-// else is said about the document.
-func checkVersion(d *yamldoc.Document) (mesh.Finding, bool) {
-	n := yamldoc.Get(d.Root, "version")
-	if n == nil || n.ShortTag() != "!!str" || strings.HasPrefix(n.Value, majorVersion) {
-		return mesh.Finding{}, true // the schema has the rest to say
-	}
-	return mesh.Finding{
-		Position: d.Position(n), Level: mesh.LevelError, Rule: "unknown-version",
-		Message: fmt.Sprintf("version %q of the policy language is not known", yamldoc.Shorten(n.Value)),
-		Hint:    `version is that of the language, not of your release; write version: "3.0.0"`,
-	}, false
-}
 
 // parser builds the tree of a document whose shape is known to be right.
 type parser struct {

@@ -65,6 +65,24 @@ func read(t *testing.T, src []byte) *node {
 	return &n
 }
 
+// TestSchemasAreOfTheVersion: an editor finds the schema by its id, and a hub
+// serves it there.
+func TestSchemasAreOfTheVersion(t *testing.T) {
+	t.Parallel()
+	for name, schema := range map[string][]byte{"policy": policy.Schema(), "action": policy.ActionSchema()} {
+		var head struct {
+			ID     string `json:"$id"`
+			Schema string `json:"$schema"`
+		}
+		if err := json.Unmarshal(schema, &head); err != nil {
+			t.Fatal(err)
+		}
+		if want := "https://ai-agent-mesh.com" + policy.SchemaPath(name); head.ID != want || head.Schema != "https://json-schema.org/draft/2020-12/schema" {
+			t.Errorf("%s: $id %s, $schema %s, want $id %s", name, head.ID, head.Schema, want)
+		}
+	}
+}
+
 // TestActionSchemaIsTheStruct compares the published schema with the Go types
 // that actions are decoded into, field by field.
 func TestActionSchemaIsTheStruct(t *testing.T) {

@@ -43,8 +43,8 @@ func (h *Hub) routes() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	httpx.HandleGet(mux, "/openapi.json", document("application/vnd.oai.openapi+json;version=3.1", rest.Document()))
-	httpx.HandleGet(mux, "/schemas/policy/v3.0.0.json", document(schemaMediaType, policy.Schema()))
-	httpx.HandleGet(mux, "/schemas/action/v3.0.0.json", document(schemaMediaType, policy.ActionSchema()))
+	httpx.HandleGet(mux, policy.SchemaPath("policy"), document(schemaMediaType, policy.Schema()))
+	httpx.HandleGet(mux, policy.SchemaPath("action"), document(schemaMediaType, policy.ActionSchema()))
 	httpx.HandleGet(mux, pathHealth, http.HandlerFunc(h.healthz))
 	httpx.HandleGet(mux, pathReady, httpx.HandlerFunc(h.readyz))
 	httpx.HandleGet(mux, "/metrics", h.metricsHandler())
