@@ -36,6 +36,11 @@ func check(doc *policy.Document) *checkedPolicy {
 		}}}
 	}
 	c := &checkedPolicy{env: env, compiled: compileAll(env, doc)}
+	if doc.Unresolved() {
+		c.findings = append(c.findings, mesh.Finding{
+			Position: doc.Extends.Position, Level: mesh.LevelError, Rule: "unresolved-base", Message: "the base " + doc.Extends.String() + " was not read",
+		})
+	}
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
 		if r.Primitive != "" {
@@ -114,7 +119,7 @@ func paramType(p policy.Param) expr.Type {
 func (c *checkedPolicy) custom(source *policy.Rule) {
 	r := &rule{
 		id: source.ID, severity: source.Severity, message: source.Message,
-		recommendation: source.Recommendation, obligations: source.Obligations,
+		recommendation: source.Recommendation, obligations: source.Obligations, added: source.Added,
 	}
 	r.when = c.compile(source.When)
 	r.require = c.compile(source.Require)
@@ -157,7 +162,7 @@ func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
 	c.rules = append(c.rules, &rule{
 		id: source.ID, when: compiled.when, require: compiled.require,
 		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(source.Values)},
-		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation,
+		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation, added: source.Added,
 	})
 }
 

@@ -78,6 +78,7 @@ func (e *evaluation) predicate(name string) (bool, error) {
 // looked at it: whether it applies is what nobody knows.
 type verdict struct {
 	looked   []string
+	grounds  int // of those, rules that keep the policy from denying by default
 	controls []mesh.ControlID
 	violated []string
 	failed   []string
@@ -94,7 +95,7 @@ func (e *evaluation) policy(c *compiledPolicy) {
 	for _, rule := range c.rulesFor(e.input.Action.Action.Type) {
 		e.rule(c, rule, &v)
 	}
-	denied := c.info.DenyByDefault && len(v.looked) == 0
+	denied := c.info.DenyByDefault && v.grounds == 0
 	if denied {
 		e.violate(c, &c.byDefault, &v)
 	}
@@ -107,7 +108,11 @@ func (e *evaluation) policy(c *compiledPolicy) {
 	}
 }
 
-const deniedByDefault = "no rule of the policy looks at this action, and the policy denies by default"
+// Why an action is denied by default.
+const (
+	deniedByDefault = "no rule of the policy looks at this action, and the policy denies by default"
+	deniedByBase    = "no rule of the policy's base looks at this action, and the base denies by default"
+)
 
 // rule evaluates one rule.
 func (e *evaluation) rule(c *compiledPolicy, rule *rule, v *verdict) {
@@ -143,6 +148,9 @@ func (e *evaluation) rule(c *compiledPolicy, rule *rule, v *verdict) {
 
 func (v *verdict) look(rule *rule) {
 	v.looked = append(v.looked, rule.id)
+	if !rule.added {
+		v.grounds++
+	}
 	v.controls = append(v.controls, rule.controls...)
 }
 
@@ -174,8 +182,8 @@ func (v *verdict) evaluation(c *compiledPolicy, denied bool) mesh.PolicyEvaluati
 		Rules: append([]string{}, v.looked...), Controls: sortControls(append([]mesh.ControlID{}, v.controls...)),
 	}
 	switch {
-	case denied:
-		out.Decision, out.Reason = mesh.EvaluationDeny, deniedByDefault
+	case denied && len(v.looked) == 0:
+		out.Decision, out.Reason = mesh.EvaluationDeny, c.byDefault.message
 	case len(v.violated) > 0 && len(v.failed) > 0:
 		out.Decision, out.Reason = mesh.EvaluationDeny, "violated: "+joined(v.violated)+"; could not be evaluated: "+joined(v.failed)
 	case len(v.violated) > 0:

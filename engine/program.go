@@ -112,6 +112,7 @@ type rule struct {
 	message        string
 	recommendation string
 	obligations    []mesh.Obligation
+	added          bool // that it looks at an action does not keep the policy from denying it
 }
 
 // Compile builds the program of the policies given, in their order. The error
@@ -156,11 +157,8 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		index = RuleIndex(doc, nil)
 	}
 	c := &compiledPolicy{
-		info: PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
-		byDefault: rule{
-			id: policy.RuleDefault, severity: doc.Enforcement.Severity, message: deniedByDefault,
-			recommendation: "add a rule that looks at actions of this type, or write default: allow",
-		},
+		info:      PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
+		byDefault: denial(doc),
 	}
 	if source.Mode != "" && source.Mode.WeakerThan(c.info.Mode) {
 		c.info.Mode, c.info.Weakened = source.Mode, true
@@ -180,6 +178,18 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 	}
 	c.index()
 	return c, nil
+}
+
+// denial is what an action violates that no rule looks at.
+func denial(doc *policy.Document) rule {
+	r := rule{
+		id: policy.RuleDefault, severity: doc.Enforcement.Severity, message: deniedByDefault,
+		recommendation: "add a rule that looks at actions of this type, or write default: allow",
+	}
+	if slices.ContainsFunc(doc.Rules, func(r policy.Rule) bool { return r.Added }) {
+		r.message, r.recommendation = deniedByBase, "do what the base has rules for; rules that a profile adds cannot allow more"
+	}
+	return r
 }
 
 // index sorts the rules by the action types they can look at.

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func (p *parser) param(key, n *yaml.Node) Param {
 		Description: text(n, "description"),
 		MinItems:    count(yamldoc.Get(n, "minItems")),
 		MaxItems:    count(yamldoc.Get(n, "maxItems")),
+		keys:        p.keys(n),
 	}
 	if unique := yamldoc.Get(n, "uniqueItems"); unique != nil {
 		out.UniqueItems = yamldoc.Value(unique) == true
@@ -52,6 +54,8 @@ func (p *parser) param(key, n *yaml.Node) Param {
 	if items := yamldoc.Get(n, "items"); items != nil {
 		at = items
 		out.Items = ParamType(text(items, "type"))
+		maps.Copy(out.keys, p.keys(items))
+		out.keys["type"] = p.doc.Position(yamldoc.Get(n, "type"))
 		p.elementBounds(n, items)
 	}
 	bound := func(name string) *yaml.Node {
@@ -71,6 +75,15 @@ func (p *parser) param(key, n *yaml.Node) Param {
 			p.report(mesh.LevelError, k, "param-value", "default of "+err.Error(), "choose a default that fits the declaration")
 		}
 		out.Default = v
+	}
+	return out
+}
+
+// keys returns the places of the values of a mapping.
+func (p *parser) keys(n *yaml.Node) map[string]mesh.Position {
+	out := make(map[string]mesh.Position, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		out[n.Content[i].Value] = p.doc.Position(n.Content[i+1])
 	}
 	return out
 }
@@ -127,9 +140,14 @@ func (p *parser) checkBounds(param *Param, n, at *yaml.Node) {
 
 // checkOrder refuses a lower bound that is above the upper.
 func checkOrder[T int | float64](p *parser, keyOf func(string) *yaml.Node, low string, least *T, high string, most *T) {
-	if least != nil && most != nil && *least > *most {
+	if above(least, most) {
 		p.report(mesh.LevelError, keyOf(low), "wrong-value", fmt.Sprintf("%s %v is above %s %v, so that no value fits", low, *least, high, *most), "swap them")
 	}
+}
+
+// above reports whether both bounds are there and the lower is the higher.
+func above[T int | float64](least, most *T) bool {
+	return least != nil && most != nil && *least > *most
 }
 
 func number(n *yaml.Node) *float64 {
