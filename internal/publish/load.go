@@ -38,11 +38,14 @@ type LoadOptions struct {
 	Ref string
 	// Controls resolves control labels. Nil accepts any as written.
 	Controls policy.ControlIndex
+	// Base finds what the policy extends and the sources do not hold. Nil
+	// knows nothing more.
+	Base BaseFunc
 }
 
 // Load reads sources: a directory with bundle.yaml and policy.yaml, and cases
-// named *_test.yaml and README.md where there are any; or a lone policy file
-// together with [LoadOptions.Ref]. The findings say everything that is wrong
+// named *_test.yaml, README.md and bases where there are any; or a lone policy
+// file together with [LoadOptions.Ref]. The findings say everything that is wrong
 // with the form of what was read, each with its place; the source is nil if
 // any is an error. What the policy means is for [Source.Check]. The error is
 // for what could not be read at all.
@@ -111,8 +114,8 @@ type loader struct {
 	root     string
 	opts     LoadOptions
 	meta     metadata
-	yaml     strictyaml.Node // bundle.yaml, if there is one
-	doc      *policy.Document
+	yaml     strictyaml.Node  // bundle.yaml, if there is one
+	doc      *policy.Document // merged with its bases
 	files    []bundle.File
 	suites   []*cases.Suite
 	findings []mesh.Finding
@@ -188,7 +191,12 @@ func (l *loader) policy(file string) error {
 	}
 	doc, findings := policy.Parse(file, data)
 	l.findings = append(l.findings, findings...)
-	l.doc = doc
+	if doc != nil {
+		merged, bases, findings := Resolve(doc, kept(filepath.Dir(file), l.opts.Base))
+		l.findings = append(l.findings, findings...)
+		l.doc = merged
+		l.files = append(l.files, bundle.BaseFiles(bases)...)
+	}
 	l.files = append(l.files, bundle.File{Title: bundle.RulesTitle, MediaType: bundle.MediaTypeRules, Data: data})
 	return nil
 }
