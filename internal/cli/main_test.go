@@ -80,7 +80,7 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 				}
 				return os.MkdirAll(home, 0o700)
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually, "keypair": keypair, "append": appendText},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually, "keypair": keypair, "append": appendText, "digest": digest},
 		})
 	})
 }
@@ -153,6 +153,19 @@ func appendText(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = f.WriteString(strings.Repeat(text, count))
 	ts.Check(errors.Join(err, f.Close()))
+}
+
+// digest puts the first digest on the standard output of the command before
+// into a variable: digest NAME.
+func digest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: digest NAME")
+	}
+	found := regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("no digest on standard output")
+	}
+	ts.Setenv(args[0], found)
 }
 
 // eventually runs a program until it succeeds and its standard output matches:

@@ -25,7 +25,7 @@ type BaseFunc func(name mesh.BundleRef, manifest mesh.Digest) (*bundle.Base, err
 func Resolve(doc *policy.Document, find BaseFunc) (*policy.Document, []*bundle.Base, []mesh.Finding) {
 	if find == nil {
 		find = func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) {
-			return nil, mesh.Errorf(mesh.CodeNotFound, "it is not here")
+			return nil, errNotHere()
 		}
 	}
 	r := resolver{find: find}
@@ -92,44 +92,47 @@ func extended(doc *policy.Document) []string {
 	return out
 }
 
-// kept finds bases beside the sources, where a pulled bundle has them:
-// base/1/manifest.json and base/1/policy.yaml, base/2/… and so on. What is not
-// there is asked of next.
-func kept(root string, next BaseFunc) BaseFunc {
+// BesideSources finds bases in the directory of a policy's sources, where a
+// pulled bundle has them: base/1/manifest.json and base/1/policy.yaml, base/2/…
+// and so on. What is not there is asked of next, which may be nil.
+func BesideSources(dir string, next BaseFunc) BaseFunc {
 	return func(name mesh.BundleRef, manifest mesh.Digest) (*bundle.Base, error) {
-		for _, dir := range keptBases(root) {
-			data, err := readFile(filepath.Join(dir, keptManifest), bundle.MaxManifestSize)
+		for n := 1; n <= bundle.MaxBases; n++ {
+			kept := filepath.Join(dir, keptBases, fmt.Sprint(n))
+			data, err := readFile(filepath.Join(kept, keptManifest), bundle.MaxManifestSize)
+			if errors.Is(err, fs.ErrNotExist) {
+				break
+			}
 			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", dir, err)
+				return nil, fmt.Errorf("reading %s: %w", kept, err)
 			}
 			if mesh.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(data))) != manifest {
 				continue
 			}
-			rules, err := readFile(filepath.Join(dir, bundle.RulesTitle), bundle.MaxRulesSize)
+			rules, err := readFile(filepath.Join(kept, bundle.RulesTitle), bundle.MaxRulesSize)
 			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", dir, err)
+				return nil, fmt.Errorf("reading %s: %w", kept, err)
 			}
 			return bundle.NewBase(manifest, data, rules)
 		}
 		if next == nil {
-			return nil, mesh.Errorf(mesh.CodeNotFound, "it is not here")
+			return nil, errNotHere()
 		}
 		return next(name, manifest)
 	}
 }
 
-// keptManifest is the manifest of a base beside the sources.
-const keptManifest = "manifest.json"
-
-// keptBases returns the directories with bases beside the sources in root.
-func keptBases(root string) []string {
-	var out []string
-	for n := 1; n <= bundle.MaxBases; n++ {
-		dir := filepath.Join(root, "base", fmt.Sprint(n))
-		if _, err := os.Stat(filepath.Join(dir, keptManifest)); errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		out = append(out, dir)
-	}
-	return out
+// IsKeptBase reports whether a directory holds a base beside sources rather
+// than sources.
+func IsKeptBase(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, keptManifest))
+	return err == nil && filepath.Base(filepath.Dir(dir)) == keptBases
 }
+
+// The names of bases beside sources.
+const (
+	keptBases    = "base"
+	keptManifest = "manifest.json"
+)
+
+func errNotHere() error { return mesh.Errorf(mesh.CodeNotFound, "it is not here") }

@@ -192,7 +192,7 @@ func (l *loader) policy(file string) error {
 	doc, findings := policy.Parse(file, data)
 	l.findings = append(l.findings, findings...)
 	if doc != nil {
-		merged, bases, findings := Resolve(doc, kept(filepath.Dir(file), l.opts.Base))
+		merged, bases, findings := Resolve(doc, BesideSources(filepath.Dir(file), l.opts.Base))
 		l.findings = append(l.findings, findings...)
 		l.doc = merged
 		l.files = append(l.files, bundle.BaseFiles(bases)...)

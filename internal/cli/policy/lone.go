@@ -16,7 +16,7 @@ import (
 
 // checkLone runs the cases of a policy file that is in no bundle yet: those of
 // the *_test.yaml files beside it that name it. file may also be one of those.
-func checkLone(ctx context.Context, file string, controls policy.ControlIndex) (*publish.Report, error) {
+func checkLone(ctx context.Context, file string, controls policy.ControlIndex, find publish.BaseFunc) (*publish.Report, error) {
 	policyFile, caseFiles := file, []string{file}
 	if !strings.HasSuffix(file, casesSuffix) {
 		var err error
@@ -44,20 +44,17 @@ func checkLone(ctx context.Context, file string, controls policy.ControlIndex) (
 		}
 		suites = append(suites, suite)
 	}
-	return report, runLone(ctx, policyFile, suites, controls, report)
+	return report, runLone(ctx, policyFile, suites, controls, find, report)
 }
 
 // runLone compiles the policy and runs the suites into report.
-func runLone(ctx context.Context, file string, suites []*cases.Suite, controls policy.ControlIndex, report *publish.Report) error {
+func runLone(ctx context.Context, file string, suites []*cases.Suite, controls policy.ControlIndex, find publish.BaseFunc, report *publish.Report) error {
 	src, err := readSource(file)
 	if err != nil {
 		return err
 	}
-	doc, findings := policy.Parse(file, src)
+	doc, findings := lintPolicy(file, src, controls, find)
 	report.Findings = append(report.Findings, findings...)
-	if doc != nil {
-		report.Findings = append(report.Findings, engine.Lint(doc, controls)...)
-	}
 	if mesh.HasErrors(report.Findings) {
 		return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", file).WithFindings(inOrder(report.Findings))
 	}

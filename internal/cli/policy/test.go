@@ -18,6 +18,7 @@ import (
 
 // testOptions are the arguments of `policy test`.
 type testOptions struct {
+	baseFlags
 	Paths       []string
 	MinCoverage float64 // percent
 	Verbose     bool
@@ -64,6 +65,7 @@ less than --min-coverage.`,
 	flags := cmd.Flags()
 	flags.Float64Var(&opts.MinCoverage, "min-coverage", 0, "fail if fewer than this `percent` of the rules are covered")
 	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "list the cases that pass too")
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, testResult{})
 	return cmd
 }
@@ -74,8 +76,9 @@ func testRun(ctx context.Context, env *command.Env, opts *testOptions) error {
 	if err != nil {
 		return err
 	}
+	find := newBaseFinder(env, opts.baseFlags).find(ctx)
 	for _, path := range opts.Paths {
-		if err := testPath(ctx, path, controls, &result); err != nil {
+		if err := testPath(ctx, path, controls, find, &result); err != nil {
 			return err
 		}
 	}
@@ -96,8 +99,8 @@ func testRun(ctx context.Context, env *command.Env, opts *testOptions) error {
 }
 
 // testPath runs the cases of one policy into result.
-func testPath(ctx context.Context, path string, controls policy.ControlIndex, result *testResult) error {
-	report, err := check(ctx, path, controls)
+func testPath(ctx context.Context, path string, controls policy.ControlIndex, find publish.BaseFunc, result *testResult) error {
+	report, err := check(ctx, path, controls, find)
 	if err != nil && (report == nil || report.Cases == nil || mesh.CodeOf(err) != mesh.CodeCasesFailed) {
 		return err
 	}
@@ -114,15 +117,15 @@ func testPath(ctx context.Context, path string, controls policy.ControlIndex, re
 
 // check goes through the publish gate with the sources of a bundle, or with a
 // policy that is in none yet.
-func check(ctx context.Context, path string, controls policy.ControlIndex) (*publish.Report, error) {
+func check(ctx context.Context, path string, controls policy.ControlIndex, find publish.BaseFunc) (*publish.Report, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
 	if !info.IsDir() {
-		return checkLone(ctx, path, controls)
+		return checkLone(ctx, path, controls, find)
 	}
-	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls})
+	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls, Base: find})
 	if err != nil {
 		return nil, err
 	}
