@@ -29,7 +29,7 @@ type Document struct {
 	Rules         []Rule    // built-in and custom, in the order of the file; those of a base first
 	Enforcement   Enforcement
 
-	own written // what only a merge needs
+	own *written // what only a merge needs; nil where there will be none
 }
 
 // Label is a name as the author wrote it, and where.

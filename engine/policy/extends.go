@@ -88,6 +88,7 @@ func Resolve(doc *Document, r Resolver) (*Document, []mesh.Finding) {
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
+	merged.own = nil // nothing more will be merged with it
 	return merged, findings
 }
 
@@ -100,7 +101,7 @@ func readBase(b *Base, r Resolver) (*Document, []mesh.Finding) {
 	if err != nil {
 		return nil, []mesh.Finding{unresolved(b, fmt.Sprintf("the base %s cannot be read: %v", b, err), mesh.HintOf(err))}
 	}
-	base, findings := Parse(b.file(), src)
+	base, findings := parse(b.file(), src)
 	if base == nil {
 		return nil, append([]mesh.Finding{unresolved(b, "the base "+b.String()+" is not a policy that this program reads", "extend another release of it, or update the program")}, findings...)
 	}

@@ -194,7 +194,7 @@ func TestResolveRefusesToWiden(t *testing.T) {
 		{"longer retention", "rules: {data_storage: {retention: {max_days: 366}}}\n", `4:46 widens-base data_storage.retention.max_days is 366`},
 		{"a further region", "rules: {data_storage: {location_restrictions: {allowed_regions: [us-east-1]}}}\n", `adds ["us-east-1"]`},
 		{"a right taken back", "rules: {data_subject_rights: {right_to_access: {enabled: false}}}\n", `data_subject_rights.right_to_access.enabled is false`},
-		{"a right switched off", "rules: {data_subject_rights: {right_to_erasure: {enabled: false}}}\n", `4:59 widens-base data_subject_rights.right_to_erasure.enabled is false, which switches off the rule data_subject_rights.right_to_erasure.response_time_hours of the base acme/base (leave it out`},
+		{"a right switched off", "rules: {data_subject_rights: {right_to_erasure: {enabled: false}}}\n", `4:59 widens-base data_subject_rights.right_to_erasure.enabled is false, which switches off the rule data_subject_rights.right_to_erasure.response_time_hours of the base acme/base (leave the flag out`},
 		{"a slower answer", "rules: {data_subject_rights: {right_to_erasure: {response_time_hours: 49}}}\n", `is 49, but the base acme/base has 48`},
 		{"a rule again", "rules: {custom: [{id: tls, require: 'true'}]}\n", `4:23 widens-base the base acme/base has a rule of the id tls, in acme/base@sha256:000000000000/policy.yaml:23:12: a profile may only add rules (choose another id`},
 		{"a weaker mode", "rules: {}\nenforcement: {mode: audit}\n", `5:21 widens-base mode is "audit", but the base acme/base has "monitor": a profile may only be stricter`},

@@ -3,19 +3,36 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/ai-agent-mesh/mesh"
-	"github.com/ai-agent-mesh/mesh/engine/primitives"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
+
+// written is what the file itself says, as far as the document does not: what
+// a profile leaves out it takes from its base.
+type written struct {
+	doc   *yamldoc.Document // knows where the nodes stand
+	root  *yaml.Node        // of the file; nil for a document that was merged
+	rules *yaml.Node
+}
 
 // merger lays a profile over its base.
 type merger struct {
 	base, profile *Document
 	findings      []mesh.Finding
+	// flags are the flags that the profile sets to false and the base leaves
+	// out: they may switch rules of the base off.
+	flags []flag
+}
+
+type flag struct {
+	path []string
+	at   mesh.Position
 }
 
 // merge returns the document of both. It is complete only if nothing was
@@ -33,11 +50,15 @@ func (m *merger) merge() *Document {
 		Params:        m.params(),
 		Enforcement:   m.enforcement(),
 	}
-	d.own = written{settings: m.settings(), custom: m.custom()}
-	d.Rules = m.rules(&d.own)
-	d.Bindings = m.bindings()
-	for _, f := range append(checkPurposes(d.own.settings), unusedBindings(d.Bindings, d.Rules)...) {
-		if f.File == m.profile.File { // those of the base were told its author
+	own := m.profile.own
+	merged := own.doc.Overlay(m.base.own.doc, m.base.own.rules, own.rules, m.choose)
+	d.own = &written{doc: merged, rules: merged.Root}
+	p := parser{doc: merged}
+	d.Rules = m.rules(p.builtIn(merged.Root))
+	q := parser{doc: own.doc}
+	d.Bindings = m.bindings(q.bindings(yamldoc.Get(own.root, "controls"), d.Rules))
+	for _, f := range append(p.findings, q.findings...) {
+		if f.File == m.profile.File || f.Level == mesh.LevelError { // the base's author was warned
 			m.findings = append(m.findings, f)
 		}
 	}
@@ -81,8 +102,9 @@ func (m *merger) framework() Label {
 }
 
 func (m *merger) denyByDefault() bool {
-	if own := m.profile.own.byDefault; m.base.DenyByDefault && own != nil && own.Value != "deny" {
-		m.widens(own.Position, "default", own.Value, "deny", "a profile may not take that back", "remove it, or write default: deny")
+	own := yamldoc.Get(m.profile.own.root, "default")
+	if m.base.DenyByDefault && own != nil && !m.profile.DenyByDefault {
+		m.widens(m.profile.own.doc.Position(own), "default", own.Value, "deny", "a profile may not take that back", "remove it, or write default: deny")
 	}
 	return m.base.DenyByDefault || m.profile.DenyByDefault
 }
@@ -90,25 +112,24 @@ func (m *merger) denyByDefault() bool {
 // enforcement joins modes and actions. There is one block action, whose
 // severity may rise.
 func (m *merger) enforcement() Enforcement {
-	e := m.base.Enforcement
-	own := m.profile.own
-	if own.mode != nil {
-		mode := m.profile.Enforcement.Mode
-		if mode.WeakerThan(e.Mode) {
-			m.widens(own.mode.Position, "mode", mode, e.Mode, "a profile may only be stricter", "remove it to keep the base's mode")
+	e, own := m.base.Enforcement, m.profile.Enforcement
+	if mode := yamldoc.Get(yamldoc.Get(m.profile.own.root, "enforcement"), "mode"); mode != nil {
+		if own.Mode.WeakerThan(e.Mode) {
+			m.widens(m.profile.own.doc.Position(mode), "mode", own.Mode, e.Mode, "a profile may only be stricter", "remove it to keep the base's mode")
 		}
-		e.Mode = mode
+		e.Mode = own.Mode
 	}
 	e.Actions = slices.Clone(e.Actions)
-	if own.block != nil {
-		severity := m.profile.Enforcement.Severity
-		if grade(severity) < grade(e.Severity) {
-			m.widens(own.block.Position, "the severity of block", severity, e.Severity, "a profile may only raise it", "leave block out to keep the base's severity")
+	for _, a := range own.Actions {
+		if a.Action == ActionBlock {
+			if grade(own.Severity) < grade(e.Severity) {
+				m.widens(a.Position, "the severity of block", own.Severity, e.Severity, "a profile may only raise it", "leave block out to keep the base's severity")
+			}
+			e.Severity = own.Severity
+			e.Actions = slices.DeleteFunc(e.Actions, func(b ViolationAction) bool { return b.Action == ActionBlock })
 		}
-		e.Severity = severity
-		e.Actions = slices.DeleteFunc(e.Actions, func(a ViolationAction) bool { return a.Action == ActionBlock })
+		e.Actions = append(e.Actions, a)
 	}
-	e.Actions = append(e.Actions, m.profile.Enforcement.Actions...)
 	return e
 }
 
@@ -117,116 +138,133 @@ func grade(s mesh.Severity) int {
 	return slices.Index([]mesh.Severity{mesh.SeverityLow, mesh.SeverityMedium, mesh.SeverityHigh, mesh.SeverityCritical}, s)
 }
 
-// settings lays the profile's parameters of built-in rules over the base's.
-func (m *merger) settings() map[string]setting {
-	base := m.base.own.settings
-	out := maps.Clone(base)
-	for path, own := range m.profile.own.settings {
-		before, given := base[path]
-		switch {
-		case given:
-			if ok, known := narrows(path, before.value, own.value); !ok || !known {
-				reason, remedy := explainOrder(path, before.value, own.value)
-				m.widens(own.at, path, own.value, before.value, reason, remedy)
-				continue
-			}
-		case m.completes(path):
-			if ok, known := narrows(path, nil, own.value); !ok || !known {
-				reason, remedy := explainOrder(path, nil, own.value)
-				m.widens(own.at, path, own.value, nil, reason, remedy)
-				continue
-			}
-		}
-		out[path] = own
+// choose says which parameters of built-in rules the profile may set: those
+// that narrow. The custom rules are no parameters, and are joined apart.
+func (m *merger) choose(path []string, below, over *yaml.Node) bool {
+	if path[0] == "custom" {
+		return false
 	}
-	return out
-}
-
-// completes reports whether the path is a parameter that a rule of the base
-// does without.
-func (m *merger) completes(path string) bool {
-	for _, r := range m.base.Rules {
-		p := primitives.Lookup(r.Primitive)
-		if p != nil && slices.ContainsFunc(p.Parameters[1:], func(parameter primitives.Parameter) bool { return parameter.Path == path }) {
-			return true
-		}
+	at := m.profile.own.doc.Position(over)
+	own := yamldoc.Value(over)
+	var base any
+	if below != nil {
+		base = yamldoc.Value(below)
+	} else if own == false {
+		m.flags = append(m.flags, flag{slices.Clone(path), at})
 	}
+	ok, known := narrows(path, base, own)
+	if ok || below == nil && known && !m.holds(path[:len(path)-1]) {
+		return true // what allows, within what the base does not speak of
+	}
+	reason, remedy := explainOrder(path, base, own)
+	m.widens(at, strings.Join(path, "."), own, base, reason, remedy)
 	return false
 }
 
-// custom joins the rules in CEL. The base's stay as they are.
-func (m *merger) custom() []Rule {
-	out := slices.Clone(m.base.own.custom)
-	for _, r := range m.profile.own.custom {
-		if i := slices.IndexFunc(m.base.own.custom, func(b Rule) bool { return b.ID == r.ID }); i >= 0 {
-			m.findings = append(m.findings, mesh.Finding{
-				Position: r.Position, Level: mesh.LevelError, Rule: "widens-base",
-				Message: fmt.Sprintf("the base %s has a rule of the id %s, in %s: a profile may only add rules", m.profile.Extends.Bundle, r.ID, m.base.own.custom[i].Position),
-				Hint:    "choose another id; both rules will hold",
-			})
-			continue
+// holds reports whether the base has anything at the path.
+func (m *merger) holds(path []string) bool {
+	n := m.base.own.rules
+	for _, name := range path {
+		if n = yamldoc.Get(n, name); n == nil {
+			return false
 		}
-		r.Added = m.base.DenyByDefault
-		out = append(out, r)
 	}
-	return out
+	return true
 }
 
-// rules puts the rules in order: the base's first. One that the profile would
-// switch off is an error.
-func (m *merger) rules(merged *written) []Rule {
+// rules puts the rules in order: the base's first, as the profile narrows them,
+// then the profile's own. builtIn are the built-in rules of both.
+func (m *merger) rules(builtIn []Rule) []Rule {
 	rest := map[string]Rule{}
-	for _, r := range append(builtInRules(merged.settings), merged.custom...) {
+	for _, r := range builtIn {
 		rest[r.ID] = r
 	}
-	out := make([]Rule, 0, len(rest))
-	for _, before := range m.base.Rules {
-		r, ok := rest[before.ID]
-		if !ok {
-			m.switchedOff(before)
-			continue
+	var out []Rule
+	for _, r := range m.base.Rules {
+		narrowed, ok := rest[r.ID]
+		switch {
+		case r.Primitive == "":
+			out = append(out, r)
+		case ok:
+			narrowed.Added = r.Added
+			out = append(out, narrowed)
+			delete(rest, r.ID)
+		default:
+			m.switchedOff(r)
 		}
-		r.Added = before.Added
-		out = append(out, r)
-		delete(rest, before.ID)
 	}
 	start := len(out)
 	for _, r := range rest {
-		r.Added = m.base.DenyByDefault
 		out = append(out, r)
 	}
-	slices.SortFunc(out[start:], func(a, b Rule) int {
+	for _, r := range m.profile.Rules {
+		if r.Primitive == "" {
+			out = append(out, r)
+		}
+	}
+	added := out[start:]
+	slices.SortFunc(added, func(a, b Rule) int {
 		return cmp.Or(a.Position.Line-b.Position.Line, a.Position.Column-b.Position.Column, cmp.Compare(a.ID, b.ID))
 	})
+	for i, r := range added {
+		added[i].Added = m.base.DenyByDefault
+		m.ownID(r)
+	}
 	return out
 }
 
-// switchedOff reports the flag by which the profile switches a rule of the base
-// off, unless it was reported as a value that widens.
-func (m *merger) switchedOff(r Rule) {
-	p := primitives.Lookup(r.Primitive)
-	flag, ok := m.profile.own.settings[p.Unless]
-	if _, before := m.base.own.settings[p.Unless]; !ok || before {
+// ownID reports a rule of the profile that has the id of one of the base.
+func (m *merger) ownID(r Rule) {
+	i := slices.IndexFunc(m.base.Rules, func(b Rule) bool { return b.ID == r.ID })
+	if i < 0 {
 		return
 	}
 	m.findings = append(m.findings, mesh.Finding{
-		Position: flag.at, Level: mesh.LevelError, Rule: "widens-base",
-		Message: fmt.Sprintf("%s is %s, which switches off the rule %s of the base %s", p.Unless, show(flag.value), r.ID, m.profile.Extends.Bundle),
-		Hint:    "leave it out to keep the base's rule",
+		Position: r.Position, Level: mesh.LevelError, Rule: "widens-base",
+		Message: fmt.Sprintf("the base %s has a rule of the id %s, in %s: a profile may only add rules", m.profile.Extends.Bundle, r.ID, m.base.Rules[i].Position),
+		Hint:    "choose another id; both rules will hold",
 	})
 }
 
+// switchedOff reports a rule of the base that the profile leaves nothing of, at
+// the flag that does it.
+func (m *merger) switchedOff(r Rule) {
+	f := mesh.Finding{
+		Position: m.profile.Extends.Position, Level: mesh.LevelError, Rule: "widens-base",
+		Message: fmt.Sprintf("the rule %s of the base %s is switched off", r.ID, m.profile.Extends.Bundle),
+		Hint:    "leave the flag out to keep the base's rule",
+	}
+	nearest := -1
+	for _, flag := range m.flags {
+		if n := shared(flag.path, strings.Split(r.ID, ".")); n > nearest {
+			nearest = n
+			f.Position = flag.at
+			f.Message = fmt.Sprintf("%s is false, which switches off the rule %s of the base %s", strings.Join(flag.path, "."), r.ID, m.profile.Extends.Bundle)
+		}
+	}
+	m.findings = append(m.findings, f)
+}
+
+// shared returns how many elements two paths have in common at their start.
+func shared(a, b []string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
 // bindings joins the controls of built-in rules: the base's stay.
-func (m *merger) bindings() []Binding {
+func (m *merger) bindings(own []Binding) []Binding {
 	out := slices.Clone(m.base.Bindings)
-	for _, own := range m.profile.Bindings {
-		id := own.Rule.Value
-		if i := slices.IndexFunc(out, func(b Binding) bool { return b.Rule.Value == id }); i >= 0 {
-			out[i].Controls = slices.Concat(out[i].Controls, own.Controls)
+	for _, b := range own {
+		id := b.Rule.Value
+		if i := slices.IndexFunc(out, func(before Binding) bool { return before.Rule.Value == id }); i >= 0 {
+			out[i].Controls = slices.Concat(out[i].Controls, b.Controls)
 			continue
 		}
-		own.Further = slices.ContainsFunc(m.base.Rules, func(r Rule) bool { return r.Primitive == id })
-		out = append(out, own)
+		b.Further = slices.ContainsFunc(m.base.Rules, func(r Rule) bool { return r.Primitive != "" && (r.ID == id || r.Primitive == id) })
+		out = append(out, b)
 	}
 	return out
 }

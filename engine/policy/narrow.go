@@ -12,60 +12,55 @@ type order string
 
 // The orders.
 const (
+	orderOn       order = "on"       // true
+	orderOff      order = "off"      // false: the flag allows something
+	orderEqual    order = "equal"    // only the same value
 	orderSubset   order = "subset"   // the list with fewer elements
 	orderSuperset order = "superset" // the list with more elements
 	orderAtMost   order = "at-most"  // the lower number
 	orderAtLeast  order = "at-least" // the higher number
-	orderEqual    order = "equal"    // only the same value
-	orderOn       order = "on"       // true
 )
 
-// parameterOrder returns the order of a parameter by its path below rules, and
-// whether a rule without it allows everything, so that adding it narrows. ok is
-// false for a parameter nobody said anything about.
-func parameterOrder(path string) (o order, openWithout, ok bool) {
-	switch path {
+// orderOf returns the order of a parameter by its path below rules; empty for
+// one nobody said anything about.
+func orderOf(path []string) order {
+	switch joined := strings.Join(path, "."); joined {
 	case "data_collection.consent_required", "data_collection.purpose_limitation":
-		return orderOn, false, true
-	case "data_collection.valid_purposes":
-		return orderSubset, true, true
+		return orderOn
+	case "data_collection.valid_purposes", "data_storage.location_restrictions.allowed_regions":
+		return orderSubset
 	case "data_collection.prohibited_purposes":
-		return orderSuperset, false, true
+		return orderSuperset
 	case "data_storage.encryption.key_rotation_days", "data_storage.retention.max_days":
-		return orderAtMost, false, true
+		return orderAtMost
 	case "data_storage.encryption.algorithm", "data_storage.retention.deletion_policy":
-		return orderEqual, false, true
-	case "data_storage.location_restrictions.allowed_regions":
-		return orderSubset, false, true
+		return orderEqual
 	}
-	right, ofRight := strings.CutPrefix(path, "data_subject_rights.right_to_")
-	if !ofRight {
-		return "", false, false
+	if len(path) != 3 || path[0] != "data_subject_rights" {
+		return ""
 	}
-	switch _, name, _ := strings.Cut(right, "."); name {
-	case "enabled":
-		return orderOn, false, true
-	case "response_time_hours":
-		return orderAtMost, false, true
-	case "format":
-		return orderEqual, false, true
-	}
-	return "", false, false
+	return map[string]order{"enabled": orderOn, "response_time_hours": orderAtMost, "format": orderEqual}[path[2]]
 }
 
 // narrows reports whether a profile's value of a parameter refuses all that
-// its base's refuses. base is nil where the base's rule does without the
-// parameter. known is false where nobody can tell: then it does not count as
-// narrower.
-func narrows(path string, base, profile any) (ok, known bool) {
-	o, openWithout, known := parameterOrder(path)
-	if base == nil {
-		return openWithout, known && openWithout
-	}
-	if same(base, profile) {
+// its base's refuses. base is nil where the base leaves the parameter out, which
+// demands nothing by it. known is false where nobody can tell: then it does not
+// count as narrower.
+func narrows(path []string, base, profile any) (ok, known bool) {
+	o := orderOf(path)
+	switch {
+	case base != nil && reflect.DeepEqual(base, profile):
+		return true, true
+	case o == "":
+		return false, false
+	case o == orderOff:
+		return profile == false, true
+	case base == nil:
 		return true, true
 	}
 	switch o {
+	case orderOn:
+		return profile == true, true
 	case orderSubset:
 		return len(missing(profile, base)) == 0, true
 	case orderSuperset:
@@ -73,20 +68,10 @@ func narrows(path string, base, profile any) (ok, known bool) {
 	case orderAtMost, orderAtLeast:
 		b, isNumber := toFloat(base)
 		p, too := toFloat(profile)
-		if !isNumber || !too {
-			return false, true
-		}
-		return (o == orderAtMost && p <= b) || (o == orderAtLeast && p >= b), true
-	case orderOn:
-		return profile == true, true
-	case orderEqual:
-		return false, true
+		return isNumber && too && (o == orderAtMost && p <= b || o == orderAtLeast && p >= b), true
 	}
-	return false, known
+	return false, true
 }
-
-// same compares values as they are read from YAML.
-func same(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 // missing returns the elements of list that are not in other.
 func missing(list, other any) []any {
@@ -94,7 +79,7 @@ func missing(list, other any) []any {
 	have, _ := other.([]any)
 	wanted, _ := list.([]any)
 	for _, v := range wanted {
-		if !slices.ContainsFunc(have, func(h any) bool { return same(h, v) }) {
+		if !slices.Contains(have, v) {
 			out = append(out, v)
 		}
 	}
@@ -112,22 +97,23 @@ func toFloat(v any) (float64, bool) {
 }
 
 // explainOrder says why a value does not narrow, and what would.
-func explainOrder(path string, base, profile any) (reason, remedy string) {
+func explainOrder(path []string, base, profile any) (reason, remedy string) {
 	const keep = "leave it out to keep the base's value"
-	o, _, known := parameterOrder(path)
-	switch {
-	case !known || base == nil:
-		return "nobody can tell whether that is narrower", keep
-	case o == orderSubset:
-		return "a profile may only leave out, and adds " + show(missing(profile, base)), keep + ", or list some of it"
-	case o == orderSuperset:
-		return "a profile may only add, and leaves out " + show(missing(base, profile)), keep + ", or list all of it and more"
-	case o == orderAtMost:
-		return "a profile may only lower it", keep + ", or write at most " + show(base)
-	case o == orderAtLeast:
-		return "a profile may only raise it", keep + ", or write at least " + show(base)
-	case o == orderOn:
+	switch o := orderOf(path); o {
+	case orderOn:
 		return "a profile may not switch it off", keep
+	case orderOff:
+		return "a profile may not switch it on", keep
+	case orderSubset:
+		return "a profile may only leave out, and adds " + show(missing(profile, base)), keep + ", or list some of it"
+	case orderSuperset:
+		return "a profile may only add, and leaves out " + show(missing(base, profile)), keep + ", or list all of it and more"
+	case orderAtMost:
+		return "a profile may only lower it", keep + ", or write at most " + show(base)
+	case orderAtLeast:
+		return "a profile may only raise it", keep + ", or write at least " + show(base)
+	case orderEqual:
+		return "a profile must keep it", keep
 	}
-	return "a profile must keep it", keep
+	return "nobody can tell whether that is narrower", keep
 }

@@ -25,8 +25,18 @@ const (
 
 // Parse reads one policy document. file is only used in positions. All
 // findings are returned at once, in the order of the file; the document is nil
-// if any of them is an error.
+// if any of them is an error. One that extends a base needs [Resolve] before
+// anything can be decided by it.
 func Parse(file string, src []byte) (*Document, []mesh.Finding) {
+	d, findings := parse(file, src)
+	if d != nil && d.Extends == nil {
+		d.own = nil // nothing will be merged with it
+	}
+	return d, findings
+}
+
+// parse is Parse, and keeps what a merge needs.
+func parse(file string, src []byte) (*Document, []mesh.Finding) {
 	yamlDoc, findings := yamldoc.Parse(file, src)
 	if yamlDoc == nil {
 		return nil, findings
@@ -35,12 +45,12 @@ func Parse(file string, src []byte) (*Document, []mesh.Finding) {
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
-	faults := schema().Validate(yamlDoc, yamlDoc.Root)
-	hintExtends(yamlDoc.Root, faults)
+	found := schema().Validate(yamlDoc, yamlDoc.Root)
+	hintExtends(yamlDoc.Root, found)
 	if newer {
-		mentionVersion(yamlDoc, faults)
+		mentionVersion(yamlDoc, found)
 	}
-	findings = append(findings, faults...)
+	findings = append(findings, found...)
 	slices.SortStableFunc(findings, byPlace)
 	if mesh.HasErrors(findings) {
 		return nil, findings
@@ -107,50 +117,29 @@ func (p *parser) document(root *yaml.Node) *Document {
 	d.Extends = p.extends(yamldoc.Get(root, "extends"))
 	d.Params = p.params(yamldoc.Get(root, "params"))
 	rules := yamldoc.Get(root, "rules")
-	d.own = p.written(root, rules)
-	d.Rules = append(builtInRules(d.own.settings), d.own.custom...)
+	d.own = &written{doc: p.doc, root: root, rules: rules}
+	before := len(p.findings)
+	builtIn := p.builtIn(rules)
+	if d.Extends != nil { // whether anything is missing depends on the base
+		p.findings = append(p.findings[:before], faults(p.findings[before:])...)
+	}
+	d.Rules = append(builtIn, p.custom(yamldoc.Get(rules, "custom"))...)
 	slices.SortStableFunc(d.Rules, func(a, b Rule) int {
 		return cmp.Or(a.Position.Line-b.Position.Line, a.Position.Column-b.Position.Column)
 	})
-	d.Bindings = p.bindings(yamldoc.Get(root, "controls"))
 	if d.Extends != nil {
-		return d // what its parts mean depends on the base
+		return d
 	}
-	p.findings = append(p.findings, checkPurposes(d.own.settings)...)
-	p.findings = append(p.findings, unusedBindings(d.Bindings, d.Rules)...)
+	d.Bindings = p.bindings(yamldoc.Get(root, "controls"), d.Rules)
 	if len(d.Rules) == 0 && !d.DenyByDefault {
 		p.report(mesh.LevelWarning, rules, "no-rules", "the policy has no rule and allows everything", "add a section below rules, or write default: deny")
 	}
 	return d
 }
 
-// written is what the file itself says, as far as the document does not: what
-// a profile leaves out it takes from its base.
-type written struct {
-	settings map[string]setting
-	custom   []Rule
-	// The values of default, mode and the block action, and the block's
-	// severity; nil where the file has none.
-	byDefault, mode, block *Label
-}
-
-func (p *parser) written(root, rules *yaml.Node) written {
-	w := written{settings: p.settings(rules), custom: p.custom(yamldoc.Get(rules, "custom"))}
-	if n := yamldoc.Get(root, "default"); n != nil {
-		w.byDefault = new(p.label(n))
-	}
-	enforcement := yamldoc.Get(root, "enforcement")
-	if n := yamldoc.Get(enforcement, "mode"); n != nil {
-		w.mode = new(p.label(n))
-	}
-	if actions := yamldoc.Get(enforcement, "actions_on_violation"); actions != nil {
-		for _, child := range actions.Content {
-			if text(child, "action") == ActionBlock {
-				w.block = new(Label{text(child, "severity"), p.doc.Position(child)})
-			}
-		}
-	}
-	return w
+// faults returns the findings that are errors.
+func faults(findings []mesh.Finding) []mesh.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f mesh.Finding) bool { return f.Level != mesh.LevelError })
 }
 
 func text(n *yaml.Node, key string) string {
@@ -193,34 +182,22 @@ func (p *parser) enforcement(n *yaml.Node) Enforcement {
 	return e
 }
 
-// bindings reads the controls section. A rule it names must be built-in.
-func (p *parser) bindings(n *yaml.Node) []Binding {
+// bindings reads the controls section. A rule it names must be built-in; that
+// the policy uses it is only expected.
+func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 	if n == nil {
 		return nil
 	}
 	var out []Binding
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
-		if primitives.Lookup(key.Value) == nil {
+		switch {
+		case primitives.Lookup(key.Value) == nil:
 			p.report(mesh.LevelError, key, "unknown-rule", yamldoc.Shorten(key.Value)+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
+		case !slices.ContainsFunc(rules, func(r Rule) bool { return r.Primitive == key.Value }):
+			p.report(mesh.LevelWarning, key, "unused-controls", "the policy does not use the rule "+key.Value, "")
 		}
 		out = append(out, Binding{Rule: p.label(key), Controls: p.labels(n.Content[i+1])})
-	}
-	return out
-}
-
-// unusedBindings warns of controls for rules that the policy does not use.
-func unusedBindings(bindings []Binding, rules []Rule) []mesh.Finding {
-	var out []mesh.Finding
-	for _, b := range bindings {
-		id := b.Rule.Value
-		if primitives.Lookup(id) == nil || slices.ContainsFunc(rules, func(r Rule) bool { return r.Primitive == id }) {
-			continue
-		}
-		out = append(out, mesh.Finding{
-			Position: b.Rule.Position, Level: mesh.LevelWarning, Rule: "unused-controls", Message: "the policy does not use the rule " + id,
-			Hint: "add the rule, or remove its controls",
-		})
 	}
 	return out
 }

@@ -11,68 +11,41 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
-// setting is a parameter of a built-in rule as a file gives it.
-type setting struct {
-	value any
-	key   mesh.Position // of its name
-	at    mesh.Position // of the value
-}
-
-// settings reads the parameters of built-in rules that the sections give, by
-// their paths below rules.
-func (p *parser) settings(rules *yaml.Node) map[string]setting {
-	out := map[string]setting{}
-	for _, primitive := range primitives.All() {
-		for _, parameter := range primitive.Parameters {
-			if key, value := descend(rules, parameter.Path); value != nil {
-				out[parameter.Path] = setting{yamldoc.Value(value), p.doc.Position(key), p.doc.Position(value)}
-			}
-		}
-	}
-	return out
-}
-
-// builtInRules returns a rule for every primitive that the settings switch on,
-// in the order of the primitives.
-func builtInRules(settings map[string]setting) []Rule {
+// builtIn returns a rule for every primitive that the sections switch on.
+func (p *parser) builtIn(rules *yaml.Node) []Rule {
 	var out []Rule
 	for _, primitive := range primitives.All() {
-		switched, on := settings[primitive.ID]
-		if !on || (primitive.Parameters[0].Type == primitives.Flag && switched.value != true) {
+		key, value := descend(rules, primitive.ID)
+		if value == nil || (primitive.Parameters[0].Type == primitives.Flag && yamldoc.Value(value) != true) {
 			continue
 		}
-		if flag, ok := settings[primitive.Unless]; ok && flag.value == false {
+		if _, flag := descend(rules, primitive.Unless); flag != nil && yamldoc.Value(flag) == false {
 			continue
 		}
-		r := Rule{ID: primitive.ID, Position: switched.key, Primitive: primitive.ID, Values: map[string]any{}}
+		r := Rule{ID: primitive.ID, Position: p.doc.Position(key), Primitive: primitive.ID, Values: map[string]any{}}
 		for _, parameter := range primitive.Parameters {
-			if s, given := settings[parameter.Path]; given {
-				r.Values[parameter.Name()] = s.value
+			if _, v := descend(rules, parameter.Path); v != nil {
+				r.Values[parameter.Name()] = yamldoc.Value(v)
 			}
 		}
 		out = append(out, r)
 	}
+	p.checkPurposes(rules)
 	return out
 }
 
 // checkPurposes warns of the two halves of purpose limitation without each
 // other.
-func checkPurposes(settings map[string]setting) []mesh.Finding {
-	limit, limited := settings["data_collection.purpose_limitation"]
-	list, listed := settings["data_collection.valid_purposes"]
-	on := limited && limit.value == true
-	f := mesh.Finding{Level: mesh.LevelWarning}
+func (p *parser) checkPurposes(rules *yaml.Node) {
+	key, limited := descend(rules, "data_collection.purpose_limitation")
+	listKey, list := descend(rules, "data_collection.valid_purposes")
+	on := limited != nil && yamldoc.Value(limited) == true
 	switch {
-	case on && !listed:
-		f.Position, f.Rule = limit.key, "no-valid-purposes"
-		f.Message, f.Hint = "purpose_limitation has no valid_purposes: any purpose is valid that is stated", "list the valid purposes"
-	case !on && listed:
-		f.Position, f.Rule = list.key, "unused-purposes"
-		f.Message, f.Hint = "valid_purposes has no effect", "add purpose_limitation: true"
-	default:
-		return nil
+	case on && list == nil:
+		p.report(mesh.LevelWarning, key, "no-valid-purposes", "purpose_limitation has no valid_purposes: any purpose is valid that is stated", "list the valid purposes")
+	case !on && list != nil:
+		p.report(mesh.LevelWarning, listKey, "unused-purposes", "valid_purposes has no effect", "add purpose_limitation: true")
 	}
-	return []mesh.Finding{f}
 }
 
 // descend follows a dotted path.

@@ -37,6 +37,8 @@ type Document struct {
 	File string
 	Root *yaml.Node // the document's value, not the document node
 	src  []byte     // without a byte order mark
+	// files are where nodes stand that [Document.Overlay] took from others.
+	files map[*yaml.Node]string
 }
 
 // Parse reads one document. It is nil if any finding is an error. file is only
@@ -75,7 +77,11 @@ func (d *Document) Lines() [][]byte { return bytes.Split(d.src, []byte("\n")) }
 
 // Position returns where n begins.
 func (d *Document) Position(n *yaml.Node) mesh.Position {
-	return mesh.Position{File: d.File, Line: n.Line, Column: n.Column}
+	file, elsewhere := d.files[n]
+	if !elsewhere {
+		file = d.File
+	}
+	return mesh.Position{File: file, Line: n.Line, Column: n.Column}
 }
 
 func failure(file string, line, column int, rule, message, hint string) mesh.Finding {
