@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -69,7 +70,7 @@ func read(t *testing.T, src []byte) *node {
 // serves it there.
 func TestSchemasAreOfTheVersion(t *testing.T) {
 	t.Parallel()
-	for name, schema := range map[string][]byte{"policy": policy.Schema(), "action": policy.ActionSchema()} {
+	for name, schema := range map[string][]byte{"policy": policy.Schema(), "action": policy.ActionSchema(), "cases": cases.Schema()} {
 		var head struct {
 			ID     string `json:"$id"`
 			Schema string `json:"$schema"`

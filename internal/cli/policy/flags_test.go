@@ -50,6 +50,8 @@ func TestFlags(t *testing.T) {
 	want(t, l, err, lintOptions{baseFlags: baseFlags{Bases: []string{"x", "y"}}, Paths: []string{"a", "b"}, JSON: true})
 	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")
 	want(t, te, err, testOptions{Paths: []string{"."}, MinCoverage: 80.5, Verbose: true})
+	sc, err := parsed(t, newCmdSchema, "--cases")
+	want(t, sc, err, schemaOptions{Cases: true})
 	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
 	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
 	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe", "--base", "d")
@@ -84,6 +86,8 @@ func TestFlagsThatAreRefused(t *testing.T) {
 	refuses("a signature without a key", err)
 	_, err = parsed(t, newCmdSign, "acme/guard:", "--key", "k")
 	refuses("an empty tag", err)
+	_, err = parsed(t, newCmdSchema, "--cases", "--action")
+	refuses("two schemas", err)
 }
 
 func TestReleaseVersion(t *testing.T) {
