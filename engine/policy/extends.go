@@ -120,9 +120,9 @@ func hintExtends(root *yaml.Node, findings []mesh.Finding) {
 			continue
 		}
 		for j := range findings {
-			if f := &findings[j]; f.Line == value.Line && f.Column == value.Column {
-				f.Message, _, _ = strings.Cut(f.Message, " does not have the form")
-				f.Message += " does not name a base by its digest"
+			f := &findings[j]
+			if shown, _, ok := strings.Cut(f.Message, " does not have the form"); ok && f.Line == value.Line && f.Column == value.Column {
+				f.Message = shown + " does not name a base by its digest"
 				f.Hint = "write namespace/name@sha256:…, with the digest that mesh policy build and mesh catalog versions print"
 			}
 		}

@@ -271,6 +271,23 @@ func TestResolveChain(t *testing.T) {
 	}
 }
 
+// TestResolveTooMany: a chain is no way around the bounds of a document.
+func TestResolveTooMany(t *testing.T) {
+	t.Parallel()
+	rules := func(id string, n int) string {
+		var b strings.Builder
+		b.WriteString("rules:\n  custom:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "    - {id: %s%d, require: 'true'}\n", id, i)
+		}
+		return b.String()
+	}
+	d, findings := resolve(t, profile(rules("b", 5_001)), bases{"acme/base": head + rules("a", 5_000)})
+	if d != nil || len(findings) != 1 || findings[0].Rule != "too-large" || findings[0].Position.String() != "p.yaml:3:10" {
+		t.Errorf("10,001 rules: %v", findings)
+	}
+}
+
 func TestResolveWithoutItsBase(t *testing.T) {
 	t.Parallel()
 	d, findings := resolve(t, profile("rules: {}\n"), bases{})

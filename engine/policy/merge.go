@@ -62,9 +62,19 @@ func (m *merger) merge() *Document {
 			m.findings = append(m.findings, f)
 		}
 	}
+	if len(d.Rules) > maxRules {
+		m.findings = append(m.findings, mesh.Finding{
+			Position: d.Extends.Position, Level: mesh.LevelError, Rule: "too-large",
+			Message: fmt.Sprintf("with those of its bases the policy has %d rules, more than %d", len(d.Rules), maxRules), Hint: "split it",
+		})
+	}
 	slices.SortStableFunc(m.findings, byPlace)
 	return d
 }
+
+// maxRules bounds the rules of a merged document, as the schema bounds the
+// custom ones of a file.
+const maxRules = 10_000
 
 func newest(a, b string) string {
 	number := func(version string) int {
