@@ -61,10 +61,11 @@ func (d *Document) Unresolved() bool { return d.Extends != nil && len(d.Bases) =
 // Resolve returns the document that a profile and its bases make together: all
 // rules of the bases, as the profile narrows them, and its own. Where a profile
 // would allow what its base refuses, that is an error, of rule "widens-base"
-// and at the profile's place. A document without a base is returned as it is.
-// The document is nil if any finding is an error.
+// and at the profile's place. A document without a base, and one that was
+// resolved, is returned as it is. The document is nil if any finding is an
+// error.
 func Resolve(doc *Document, r Resolver) (*Document, []mesh.Finding) {
-	if doc.Extends == nil {
+	if !doc.Unresolved() {
 		return doc, nil
 	}
 	chain := []*Document{doc}

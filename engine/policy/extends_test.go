@@ -175,6 +175,9 @@ func TestResolveNothing(t *testing.T) {
 	if d.Enforcement.Mode != base.Enforcement.Mode || d.Enforcement.Severity != base.Enforcement.Severity || d.DenyByDefault || len(d.Params) != len(base.Params) {
 		t.Errorf("not the base: %+v", d)
 	}
+	if again, findings := policy.Resolve(d, nil); again != d || findings != nil {
+		t.Errorf("a document that was resolved: %v", findings)
+	}
 	alone, _ := policy.Parse("b.yaml", []byte(baseSrc))
 	if same, findings := policy.Resolve(alone, nil); same != alone || findings != nil {
 		t.Errorf("a document without a base: %v", findings)
