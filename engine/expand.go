@@ -16,10 +16,8 @@ const deniedByDefault = "no rule of the policy looks at this action, and the pol
 func (p *Program) Expand(in *Input, v *Verdict, r *Result) {
 	b := in.book
 	r.reset(b, v)
-	r.looked = r.looked[:0]
-	v.EachLooked(func(rule int32) { r.looked = append(r.looked, rule) })
-	slices.Sort(r.looked)
-	e := expansion{in: in, result: r, looked: r.looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
+	in.looked = v.AppendLooked(in.looked[:0])
+	e := expansion{in: in, result: r, looked: in.looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
 	for len(e.looked) > 0 || len(e.defaults) > 0 {
 		e.policy()
 	}

@@ -372,19 +372,19 @@ func (blk *block) collectRule(in *Input, out *Matches, i int) int {
 	return i
 }
 
-// EachLooked calls f for every rule that looked at the action or failed to find
-// out, in no particular order.
-func (out *Matches) EachLooked(f func(rule int32)) {
+// AppendLooked appends to dst every rule that looked at the action or failed to
+// find out, in order.
+func (out *Matches) AppendLooked(dst []int32) []int32 {
 	for _, v := range out.visited {
-		for _, r := range v.block.static {
-			f(r)
-		}
+		dst = append(dst, v.block.static...)
 		last := int32(-1)
 		for bit, c := range v.block.clauses {
 			if c.clause < 0 && c.rule != last && get(out.bits[v.at:], bit) {
-				f(c.rule)
+				dst = append(dst, c.rule)
 				last = c.rule
 			}
 		}
 	}
+	slices.Sort(dst)
+	return dst
 }

@@ -140,19 +140,28 @@ func (s *server) decisions(w http.ResponseWriter, r *http.Request, data []byte) 
 		return err
 	}
 	if len(actions) == 0 {
-		return httpx.WriteJSON(w, r, http.StatusOK, batchResponse{Decisions: []mesh.Decision{}})
+		return s.answer(w, r, nil, batch)
 	}
 	decided, err := s.opts.Decider.Decide(r.Context(), actions, enforce.Caller{RequestID: httpx.RequestID(r.Context())})
 	if err != nil {
 		return err
 	}
-	if batch {
-		return httpx.WriteJSON(w, r, http.StatusOK, batchResponse{Decisions: decided})
-	}
-	return httpx.WriteJSON(w, r, http.StatusOK, decided[0])
+	return s.answer(w, r, decided, batch)
 }
 
-// batchResponse answers a batch, in its order.
-type batchResponse struct {
-	Decisions []mesh.Decision `json:"decisions"`
+// answer writes decisions: one, or those of a batch in its order.
+func (s *server) answer(w http.ResponseWriter, r *http.Request, decided []mesh.Decision, batch bool) error {
+	const typical = 1 << 10 // bytes of a decision
+	e := encoder{out: make([]byte, 0, typical*(len(decided)+1))}
+	if batch {
+		list(&e, `{"decisions":`, decided, (*encoder).decision)
+		e.raw("}")
+	} else {
+		e.decision(&decided[0])
+	}
+	if e.err != nil {
+		return e.err
+	}
+	httpx.WriteEncoded(w, r, http.StatusOK, append(e.out, '\n'))
+	return nil
 }
