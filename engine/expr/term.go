@@ -1,6 +1,10 @@
 package expr
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
@@ -59,7 +63,30 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 	if x.ID() != c.ast.Expr().ID() {
 		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
 	}
-	return &term.Term{Op: term.Opaque, Kind: term.Bool, Source: source, Program: &program{plan: plan, records: c.records}}
+	return &term.Term{Op: term.Opaque, Kind: term.Bool, Source: source, Name: c.values(x), Program: &program{plan: plan, records: c.records}}
+}
+
+// values says which values of records a node reads: nodes of the same text may
+// be of policies with other parameters.
+func (c *converter) values(x ast.Expr) string {
+	said := map[string]string{}
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
+		if x.Kind() != ast.SelectKind || x.AsSelect().Operand().Kind() != ast.IdentKind {
+			return
+		}
+		record, field := x.AsSelect().Operand().AsIdent(), x.AsSelect().FieldName()
+		if values, ok := c.records[record]; ok {
+			text := "absent"
+			if v, ok := goValue(values[field]); ok {
+				text = term.Constant(v).String()
+			}
+			said[record+"."+field] = record + "." + field + ": " + text
+		}
+	}))
+	if len(said) == 0 {
+		return ""
+	}
+	return " {" + strings.Join(slices.Sorted(maps.Values(said)), ", ") + "}"
 }
 
 // term converts a node; nil if the engine's form has no words for it.

@@ -61,6 +61,7 @@ func Build(rules []Rule, opts Options) *Matcher {
 	for i, p := range keyPlaces() {
 		m.keys[i] = b.placeSlot(p)
 	}
+	b.define()
 	placed := map[sliceKey][]prepared{}
 	for i := range rules {
 		p := b.prepare(int32(i))

@@ -269,10 +269,10 @@ func compileHasKey(t *term.Term) test {
 	name, of := t.Name, compileRead(t.Args[0])
 	return func(in *Input) Truth {
 		v := of(in)
-		if v.kind != object {
+		if v.kind == none || v.kind == list { // a list is indexed by numbers
 			return Error
 		}
-		m, _ := v.any.(map[string]any)
+		m, _ := v.any.(map[string]any) // other values have no keys
 		_, ok := m[name]
 		return truth(ok)
 	}

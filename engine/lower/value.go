@@ -175,15 +175,16 @@ func equalObjects(a, b any) Truth {
 	return True
 }
 
-// order is <, <=, > and >=. Values of different types, and what is no number,
-// have none.
+// order is <, <=, > and >=. Values of different types have none, and what is not
+// a number is neither less nor more than anything.
 func (v value) order(op term.Op, w value) Truth {
 	var c int
 	switch {
+	case v.kind == none || w.kind == none:
+		return Error
+	case v.isNaN() || w.isNaN():
+		return False
 	case v.isNumber() && w.isNumber():
-		if v.isNaN() || w.isNaN() {
-			return Error
-		}
 		c = v.compareNumber(w)
 	case v.kind == text && w.kind == text:
 		c = strings.Compare(v.text, w.text)
