@@ -80,6 +80,7 @@ func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
 			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
 				out := all[sources[i]]
 				out.expr, out.issues = env.Compile(sources[i])
+				runtime.Gosched() // decisions that are due go first
 			}
 		})
 	}
