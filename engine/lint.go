@@ -151,6 +151,9 @@ func RuleIndex(doc *policy.Document, controls policy.ControlIndex) map[string][]
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
 		labels, explicit := bound[r.ID]
+		if !explicit {
+			labels, explicit = bound[r.Primitive]
+		}
 		ids := []mesh.ControlID{}
 		switch {
 		case r.Primitive == "":

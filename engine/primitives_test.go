@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ai-agent-mesh/mesh/engine/decode"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
+)
+
+// TestPrimitivesCompile compiles the CEL of every primitive: no read without
+// has(), and the action types it says it looks at.
+func TestPrimitivesCompile(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		c := compilePrimitive(p)
+		for _, x := range []*expr.Expr{c.when, c.require} {
+			if x == nil {
+				continue
+			}
+			given := c.when
+			if x == c.when {
+				given = nil
+			}
+			for _, issue := range x.Unguarded(given) {
+				t.Errorf("%s: %s", p.ID, issue.Message)
+			}
+		}
+		if p.Types != nil && !slices.Equal(p.Types, c.when.ActionTypes()) {
+			t.Errorf("%s looks at %v, but its CEL at %v", p.ID, p.Types, c.when.ActionTypes())
+		}
+	}
+}
+
+// TestPrimitiveCases runs the cases of every primitive as a policy that uses it
+// and nothing else.
+func TestPrimitiveCases(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		t.Run(p.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range p.Cases {
+				runCase(t, p, c)
+			}
+		})
+	}
+}
+
+func runCase(t *testing.T, p *primitives.Primitive, c primitives.Case) {
+	t.Helper()
+	rules, id := using(p, c.Values)
+	src, err := json.Marshal(map[string]any{"version": "3.0.0", "name": p.ID, "rules": rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, findings := policy.Parse("p.yaml", src)
+	if doc == nil {
+		t.Fatalf("%s: %v", c.Name, findings)
+	}
+	if len(doc.Rules) != 1 || doc.Rules[0].ID != id {
+		t.Fatalf("%s: rules %+v, want %s", c.Name, doc.Rules, id)
+	}
+	program, err := Compile([]Policy{{ID: "acme/p", Document: doc}})
+	if err != nil {
+		t.Fatalf("%s: %v", c.Name, err)
+	}
+	given, err := json.Marshal(c.Action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	action, err := decode.Action(given)
+	if err != nil {
+		t.Fatalf("%s: %v", c.Name, err)
+	}
+	var r Result
+	program.Evaluate(action, Inline, &r)
+	if len(r.Errors) > 0 {
+		t.Errorf("%s: errors %v", c.Name, r.Errors)
+	}
+	if got := outcome(&r); got != c.Want {
+		t.Errorf("%s is %s, want %s", c.Name, got, c.Want)
+	}
+	if obliges := c.Want == primitives.Satisfied && len(p.Obligations) > 0; obliges != (len(r.Obligations) > 0) {
+		t.Errorf("%s: obligations %v", c.Name, r.Obligations)
+	}
+	checkAbsent(t, program, c)
+}
+
+func outcome(r *Result) primitives.Outcome {
+	switch {
+	case len(r.Violations) > 0:
+		return primitives.Violated
+	case len(r.Policies) > 0:
+		return primitives.Satisfied
+	}
+	return primitives.NotApplicable
+}
+
+// checkAbsent demands that the input whose absence violates is one that the
+// rule reads.
+func checkAbsent(t *testing.T, p *Program, c primitives.Case) {
+	t.Helper()
+	if c.Absent == "" {
+		return
+	}
+	rule := p.policies[0].rules[0]
+	reads := rule.require.Reads()
+	if rule.when != nil {
+		reads = append(reads, rule.when.Reads()...)
+	}
+	if !slices.ContainsFunc(reads, func(path string) bool { return path == c.Absent || strings.HasPrefix(c.Absent, path+".") }) {
+		t.Errorf("%s: the rule does not read %s, but %v", c.Name, c.Absent, reads)
+	}
+}
+
+// using returns the rules section of a policy that gives a primitive these
+// values, and the id of its rule.
+func using(p *primitives.Primitive, values map[string]any) (rules map[string]any, id string) {
+	var keys []string
+	for _, name := range p.Each {
+		keys = append(keys, fmt.Sprint(values[name]))
+	}
+	rules = map[string]any{}
+	for _, parameter := range p.Parameters {
+		value, given := values[parameter.Name()]
+		if !given {
+			continue
+		}
+		path := strings.Split(parameter.Path, ".")
+		left := keys
+		m := rules
+		for i, name := range path {
+			if name == "*" {
+				name, left = left[0], left[1:]
+			}
+			if i == len(path)-1 {
+				m[name] = value
+				break
+			}
+			if m[name] == nil {
+				m[name] = map[string]any{}
+			}
+			m = m[name].(map[string]any)
+		}
+	}
+	return rules, p.RuleID(keys...)
+}
