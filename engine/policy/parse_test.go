@@ -120,6 +120,63 @@ func TestParseWholeLanguage(t *testing.T) {
 	}
 }
 
+// TestParseMappings reads sections that make a rule for each entry of a mapping.
+func TestParseMappings(t *testing.T) {
+	t.Parallel()
+	d, findings := policy.Parse("p.yaml", []byte(`version: "3.0.0"
+name: Shop
+controls:
+  tools.by_role.*: ["soc2:CC6.3"]
+  tools.arguments.pay.values.amount.maximum: ["soc2:PI1.2"]
+rules:
+  tools:
+    by_role:
+      crm.lookup: [support]
+      pay: [manager]
+    arguments:
+      pay:
+        required: [amount]
+        values:
+          amount: {maximum: 1000, optional: true}
+          note: {pattern: "[a-z ]*"}
+  data_minimization: {mask_fields: [iban]}
+  agents: {identity_required: false}
+`))
+	if len(findings) > 0 {
+		t.Fatalf("findings: %v", findings)
+	}
+	type rule struct {
+		ID, Primitive string
+		Line          int
+		Values        map[string]any
+		Obligations   []mesh.Obligation
+	}
+	var got []rule
+	for _, r := range d.Rules {
+		got = append(got, rule{r.ID, r.Primitive, r.Position.Line, r.Values, r.Obligations})
+	}
+	want := []rule{
+		{"tools.by_role.crm.lookup", "tools.by_role.*", 9, map[string]any{"tool": "crm.lookup", "roles": []any{"support"}}, nil},
+		{"tools.by_role.pay", "tools.by_role.*", 10, map[string]any{"tool": "pay", "roles": []any{"manager"}}, nil},
+		{"tools.arguments.pay.required", "tools.arguments.*.required", 13, map[string]any{"tool": "pay", "required": []any{"amount"}}, nil},
+		{
+			"tools.arguments.pay.values.amount.maximum", "tools.arguments.*.values.*.maximum", 15,
+			map[string]any{"tool": "pay", "argument": "amount", "maximum": 1000.0, "optional": true}, nil,
+		},
+		{
+			"tools.arguments.pay.values.note.pattern", "tools.arguments.*.values.*.pattern", 16,
+			map[string]any{"tool": "pay", "argument": "note", "pattern": "[a-z ]*"}, nil,
+		},
+		{
+			"data_minimization.mask_fields", "data_minimization.mask_fields", 17, map[string]any{"mask_fields": []any{"iban"}},
+			[]mesh.Obligation{{Type: "mask", Properties: map[string]any{"fields": []any{"iban"}}}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+}
+
 func TestParseFindings(t *testing.T) {
 	t.Parallel()
 	const head = "version: \"3.0.0\"\nname: n\n"
@@ -183,6 +240,16 @@ func TestParseFindings(t *testing.T) {
 		{"param is a word of CEL", head + "rules: {}\nparams: {in: {type: string}}\n", []string{"4:10 reserved-id in is a word of CEL"}},
 		{"controls of no rule", head + "rules: {}\ncontrols: {data_collection.consent: [\"gdpr:Art.6\"]}\n", []string{"4:12 unknown-rule data_collection.consent is not a built-in rule"}},
 		{"list element twice", head + "rules:\n  data_collection: {prohibited_purposes: [a, b, a]}\n", []string{`4:49 duplicate-value "a" stands in the list twice`}},
+		{"a name nobody can write", head + "rules:\n  tools: {by_role: {\"pay all\": [boss]}}\n", []string{"4:21 wrong-value pay all is not a valid name"}},
+		{"no regular expression", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[a\"}}}}}\n", []string{"4:54 wrong-value \"[a\" is not a regex"}},
+		{"a score that cannot be", head + "rules:\n  content: {max_injection_score: 3}\n", []string{"4:34 wrong-value 3 is more than 1"}},
+		{"an input that is none", head + "rules:\n  operations: {required_inputs: {any: [agent.ident]}}\n", []string{"4:40 wrong-value \"agent.ident\" is not one of", "did you mean agent.id?"}},
+		{"two rules of one id", head + "rules:\n  tools:\n    arguments:\n      p: {values: {a.values.b: {maximum: 1}}}\n      p.values.a: {values: {b: {maximum: 1}}}\n",
+			[]string{"7:33 duplicate-id the value in line 6 makes a rule tools.arguments.p.values.a.values.b.maximum, too"}},
+		{"the id of a built-in rule's", head + "rules:\n  tools: {by_role: {pay: [boss]}}\n  custom: [{id: tools.by_role.pay, require: 'true'}]\n", []string{"5:17 reserved-id the id tools.by_role.pay is that of a built-in rule"}},
+		{"controls of an entry that is none", head + "rules:\n  tools: {by_role: {pay: [boss]}}\ncontrols: {tools.by_role.buy: [\"soc2:CC6.3\"]}\n", []string{"5:12 unknown-rule tools.by_role.buy is not a built-in rule"}},
+		{"warning: an option nobody reads", head + "rules:\n  sessions: {step_up: {max_age_seconds: 60}}\n",
+			[]string{"4:24 unused-option max_age_seconds has no effect (add sessions.step_up.tools or sessions.step_up.actions or sessions.step_up.classifications)"}},
 		{"warning: purposes", head + "rules:\n  data_collection: {purpose_limitation: true}\n", []string{"4:21 no-valid-purposes"}},
 		{"warning: unused purposes", head + "rules:\n  data_collection: {consent_required: true, valid_purposes: [a]}\n", []string{"4:45 unused-purposes"}},
 		{"warning: nothing", head + "rules: {}\n", []string{"3:8 no-rules"}},

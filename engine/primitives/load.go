@@ -37,27 +37,28 @@ var schema = sync.OnceValue(func() *yamldoc.Schema {
 // variantMark stands for the variant in whatever a primitive says.
 const variantMark = "{variant}"
 
-// load reads the sections, in the order of their names, and checks what
-// concerns more than one of them.
+// load reads the sections, in the order of their names, and reports what is
+// wrong with any of them.
 func load(fsys fs.FS) ([]*Section, []mesh.Finding) {
 	names, err := fs.Glob(fsys, "library/*.yaml") // sorted
 	if err != nil {
 		return nil, []mesh.Finding{{Level: mesh.LevelError, Rule: "library", Message: err.Error()}}
 	}
-	var sections []*Section
-	var findings []mesh.Finding
-	for _, name := range names {
-		src, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, []mesh.Finding{{Level: mesh.LevelError, Rule: "library", Message: err.Error()}}
-		}
-		section, found := parse(name, src)
-		findings = append(findings, found...)
-		if section != nil {
-			sections = append(sections, section)
-		}
+	sections := make([]*Section, len(names))
+	findings := make([][]mesh.Finding, len(names))
+	var workers sync.WaitGroup // a program that starts waits for this
+	for i, name := range names {
+		workers.Go(func() {
+			src, err := fs.ReadFile(fsys, name)
+			if err != nil {
+				findings[i] = []mesh.Finding{{Level: mesh.LevelError, Rule: "library", Message: err.Error()}}
+				return
+			}
+			sections[i], findings[i] = parse(name, src)
+		})
 	}
-	return sections, findings
+	workers.Wait()
+	return sections, slices.Concat(findings...)
 }
 
 // parse reads one section. It is nil if there are findings.
