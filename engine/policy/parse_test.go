@@ -240,6 +240,27 @@ func TestParseFindings(t *testing.T) {
 		{"param is a word of CEL", head + "rules: {}\nparams: {in: {type: string}}\n", []string{"4:10 reserved-id in is a word of CEL"}},
 		{"controls of no rule", head + "rules: {}\ncontrols: {data_collection.consent: [\"gdpr:Art.6\"]}\n", []string{"4:12 unknown-rule data_collection.consent is not a built-in rule"}},
 		{"list element twice", head + "rules:\n  data_collection: {prohibited_purposes: [a, b, a]}\n", []string{`4:49 duplicate-value "a" stands in the list twice`}},
+		{"warning: purposes", head + "rules:\n  data_collection: {purpose_limitation: true}\n", []string{"4:21 no-valid-purposes"}},
+		{"warning: unused purposes", head + "rules:\n  data_collection: {consent_required: true, valid_purposes: [a]}\n", []string{"4:45 unused-purposes"}},
+		{"warning: nothing", head + "rules: {}\n", []string{"3:8 no-rules"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			checkFindings(t, tt.src, tt.want, strings.Contains(tt.name, "nothing"))
+		})
+	}
+}
+
+// TestParseFindingsOfParameters holds the values of built-in rules to what
+// their primitives say of them.
+func TestParseFindingsOfParameters(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	tests := []struct {
+		name, src string
+		want      []string // as of TestParseFindings
+	}{
 		{"a name nobody can write", head + "rules:\n  tools: {by_role: {\"pay all\": [boss]}}\n", []string{"4:21 wrong-value pay all is not a valid name"}},
 		{"no regular expression", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[a\"}}}}}\n", []string{"4:54 wrong-value \"[a\" is not a regex"}},
 		{"a score that cannot be", head + "rules:\n  content: {max_injection_score: 3}\n", []string{"4:34 wrong-value 3 is more than 1"}},
@@ -250,41 +271,45 @@ func TestParseFindings(t *testing.T) {
 		{"controls of an entry that is none", head + "rules:\n  tools: {by_role: {pay: [boss]}}\ncontrols: {tools.by_role.buy: [\"soc2:CC6.3\"]}\n", []string{"5:12 unknown-rule tools.by_role.buy is not a built-in rule"}},
 		{"warning: an option nobody reads", head + "rules:\n  sessions: {step_up: {max_age_seconds: 60}}\n",
 			[]string{"4:24 unused-option max_age_seconds has no effect (add sessions.step_up.tools or sessions.step_up.actions or sessions.step_up.classifications)"}},
-		{"warning: purposes", head + "rules:\n  data_collection: {purpose_limitation: true}\n", []string{"4:21 no-valid-purposes"}},
-		{"warning: unused purposes", head + "rules:\n  data_collection: {consent_required: true, valid_purposes: [a]}\n", []string{"4:45 unused-purposes"}},
-		{"warning: nothing", head + "rules: {}\n", []string{"3:8 no-rules"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, findings := policy.Parse("p.yaml", []byte(tt.src))
-			if (d == nil) != mesh.HasErrors(findings) {
-				t.Errorf("document %v beside findings %v", d, findings)
-			}
-			var got []string
-			for _, f := range findings {
-				if f.Rule == "no-rules" && !strings.Contains(tt.name, "nothing") {
-					continue
-				}
-				if f.File != "p.yaml" {
-					t.Errorf("finding without its file: %v", f)
-				}
-				s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
-				if f.Hint != "" {
-					s += " (" + f.Hint + ")"
-				}
-				got = append(got, s)
-			}
-			all := strings.Join(got, "\n")
-			for _, w := range tt.want {
-				if !strings.Contains(all, w) {
-					t.Errorf("no finding %q", w)
-				}
-			}
-			if len(tt.want) == 0 && len(got) > 0 || t.Failed() {
-				t.Errorf("findings:\n%s", all)
-			}
+			checkFindings(t, tt.src, tt.want, false)
 		})
+	}
+}
+
+// checkFindings parses a policy and looks for each finding wanted; none wanted
+// means none at all. That a policy has no rules counts only if it is asked for.
+func checkFindings(t *testing.T, src string, want []string, noRules bool) {
+	t.Helper()
+	d, findings := policy.Parse("p.yaml", []byte(src))
+	if (d == nil) != mesh.HasErrors(findings) {
+		t.Errorf("document %v beside findings %v", d, findings)
+	}
+	var got []string
+	for _, f := range findings {
+		if f.Rule == "no-rules" && !noRules {
+			continue
+		}
+		if f.File != "p.yaml" {
+			t.Errorf("finding without its file: %v", f)
+		}
+		s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
+		if f.Hint != "" {
+			s += " (" + f.Hint + ")"
+		}
+		got = append(got, s)
+	}
+	all := strings.Join(got, "\n")
+	for _, w := range want {
+		if !strings.Contains(all, w) {
+			t.Errorf("no finding %q", w)
+		}
+	}
+	if len(want) == 0 && len(got) > 0 || t.Failed() {
+		t.Errorf("findings:\n%s", all)
 	}
 }
 

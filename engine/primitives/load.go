@@ -17,6 +17,9 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
+// The test that compares the reference page of the library writes it.
+//go:generate go test -run TestReference$ -update .
+
 // files are the sections of the language, one a file.
 //
 //go:embed library/*.yaml
@@ -130,13 +133,13 @@ func (p *parser) primitives(root *yaml.Node) {
 	varied := func(n *yaml.Node) bool { return strings.Contains(text(n, "id"), variantMark) }
 	for _, n := range elements(root, "primitives") {
 		if !varied(n) {
-			p.primitive(n, yamldoc.Get(n, "controls"))
+			p.primitive(n, yamldoc.Get(n, "controls"), "")
 		}
 	}
 	for variant, controls := range entries(yamldoc.Get(root, "variants")) {
 		for _, n := range elements(root, "primitives") {
 			if varied(n) {
-				p.primitive(vary(n, variant.Value), controls)
+				p.primitive(vary(n, variant.Value), controls, variant.Value)
 			}
 		}
 	}
@@ -153,9 +156,9 @@ func vary(n *yaml.Node, variant string) *yaml.Node {
 	return &out
 }
 
-func (p *parser) primitive(n, controls *yaml.Node) {
+func (p *parser) primitive(n, controls *yaml.Node, variant string) {
 	out := &Primitive{
-		ID: text(n, "id"), Summary: text(n, "summary"), Each: yamldoc.Texts(yamldoc.Get(n, "each")),
+		ID: text(n, "id"), Variant: variant, Summary: text(n, "summary"), Each: yamldoc.Texts(yamldoc.Get(n, "each")),
 		Unless: text(n, "unless"), Types: yamldoc.Texts(yamldoc.Get(n, "looks_at")), Require: text(n, "require"),
 		Message: text(n, "message"), Recommendation: text(n, "recommendation"),
 	}

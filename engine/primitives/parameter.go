@@ -36,7 +36,7 @@ type Narrowing string
 // The ways to narrow a parameter.
 const (
 	NarrowOn       Narrowing = "on"       // a flag: switch it on
-	NarrowEqual    Narrowing = "equal"    // not at all, and it may not be added either
+	NarrowEqual    Narrowing = "equal"    // not at all
 	NarrowSubset   Narrowing = "subset"   // a list: leave elements out
 	NarrowSuperset Narrowing = "superset" // a list: add elements
 	NarrowAtMost   Narrowing = "at-most"  // a number: lower it
@@ -47,7 +47,8 @@ const (
 // file is Path below rules; CEL reads it as rule.NAME.
 //
 // Where a policy leaves a parameter out, nothing is demanded by it, so that
-// adding one narrows, too. The exceptions are of [NarrowEqual].
+// adding one narrows, too. The exceptions are those of [NarrowEqual] that only
+// allow, and a flag that is false.
 type Parameter struct {
 	// Path has * for each key that the primitive is instantiated for.
 	Path        string

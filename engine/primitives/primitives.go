@@ -23,6 +23,9 @@ type Primitive struct {
 	// the rule on. Each * in it stands for the keys of a mapping, for each of
 	// which there is a rule of its own: [Primitive.RuleID].
 	ID string
+	// Variant is the word of the id that distinguishes the rule from others
+	// that are the same but for it; empty if there are none.
+	Variant string
 	// Summary says in a sentence what the rule demands.
 	Summary string
 	// Each are the names under which CEL reads the keys, as rule.NAME: one for
