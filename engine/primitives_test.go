@@ -7,10 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ai-agent-mesh/mesh/engine/decode"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 )
 
 // TestPrimitivesCompile compiles the CEL of every primitive: no read without
@@ -35,6 +38,41 @@ func TestPrimitivesCompile(t *testing.T) {
 			t.Errorf("%s looks at %v, but its CEL at %v", p.ID, p.Types, c.when.ActionTypes())
 		}
 	}
+}
+
+// TestRequiredInputsAreAll holds the inputs that a policy can require to the
+// fields of the action, and the CEL to both.
+func TestRequiredInputsAreAll(t *testing.T) {
+	t.Parallel()
+	p := primitives.Lookup("operations.required_inputs.*")
+	fields := leavesOf(shape.Action(), "")
+	slices.Sort(fields)
+	if diff := cmp.Diff(fields, slices.Sorted(slices.Values(p.Parameters[0].Enum))); diff != "" {
+		t.Errorf("inputs (-action +library):\n%s", diff)
+	}
+	if diff := cmp.Diff(fields, compilePrimitive(p).require.Reads()); diff != "" {
+		t.Errorf("inputs (-action +CEL):\n%s", diff)
+	}
+	for _, field := range fields {
+		if !strings.Contains(p.Require, fmt.Sprintf(`(!("%s" in rule.inputs) || has(%s))`, field, field)) {
+			t.Errorf("the CEL does not ask for %s", field)
+		}
+	}
+}
+
+// leavesOf returns the paths of an object's fields that may be absent and hold
+// no fields of their own.
+func leavesOf(o *shape.Object, prefix string) []string {
+	var out []string
+	for _, f := range o.Fields {
+		switch {
+		case f.Kind == shape.Struct:
+			out = append(out, leavesOf(f.Object, prefix+f.Name+".")...)
+		case !f.Required:
+			out = append(out, prefix+f.Name)
+		}
+	}
+	return out
 }
 
 // TestPrimitiveCases runs the cases of every primitive as a policy that uses it

@@ -214,7 +214,7 @@ func (p *parser) parameter(n *yaml.Node, path, description string) Parameter {
 func narrowings(t Type) []Narrowing {
 	switch t {
 	case Flag:
-		return []Narrowing{NarrowOn, NarrowEqual}
+		return []Narrowing{NarrowOn, NarrowOff}
 	case Texts:
 		return []Narrowing{NarrowSubset, NarrowSuperset, NarrowEqual}
 	case Count, Number:

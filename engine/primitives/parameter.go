@@ -35,7 +35,8 @@ type Narrowing string
 
 // The ways to narrow a parameter.
 const (
-	NarrowOn       Narrowing = "on"       // a flag: switch it on
+	NarrowOn       Narrowing = "on"       // a flag that demands: switch it on
+	NarrowOff      Narrowing = "off"      // a flag that allows: switch it off
 	NarrowEqual    Narrowing = "equal"    // not at all
 	NarrowSubset   Narrowing = "subset"   // a list: leave elements out
 	NarrowSuperset Narrowing = "superset" // a list: add elements
@@ -47,8 +48,8 @@ const (
 // file is Path below rules; CEL reads it as rule.NAME.
 //
 // Where a policy leaves a parameter out, nothing is demanded by it, so that
-// adding one narrows, too. The exceptions are those of [NarrowEqual] that only
-// allow, and a flag that is false.
+// adding one narrows, too. The exceptions are flags: those of [NarrowOff], and
+// any that is added as false.
 type Parameter struct {
 	// Path has * for each key that the primitive is instantiated for.
 	Path        string

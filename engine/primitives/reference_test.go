@@ -156,7 +156,7 @@ func parameterWords(p *Primitive, of Parameter) string {
 		kind += ", each a field of [the action](action.md) with a value"
 	}
 	words := map[Narrowing]string{
-		NarrowOn: "switch it on", NarrowEqual: "not change it", NarrowSubset: "leave elements out", NarrowSuperset: "add elements",
+		NarrowOn: "switch it on", NarrowOff: "switch it off", NarrowEqual: "not change it", NarrowSubset: "leave elements out", NarrowSuperset: "add elements",
 		NarrowAtMost: "lower it", NarrowAtLeast: "raise it",
 	}[of.Narrows]
 	out := fmt.Sprintf("%s. A profile may %s. CEL reads it as `rule.%s`", kind, words, of.Name())
