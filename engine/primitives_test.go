@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -91,36 +92,9 @@ func TestPrimitiveCases(t *testing.T) {
 
 func runCase(t *testing.T, p *primitives.Primitive, c primitives.Case) {
 	t.Helper()
-	rules, id := using(p, c.Values)
-	src, err := json.Marshal(map[string]any{"version": "3.0.0", "name": p.ID, "rules": rules})
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, findings := policy.Parse("p.yaml", src)
-	if doc == nil {
-		t.Fatalf("%s: %v", c.Name, findings)
-	}
-	if len(doc.Rules) != 1 || doc.Rules[0].ID != id {
-		t.Fatalf("%s: rules %+v, want %s", c.Name, doc.Rules, id)
-	}
-	program, err := Compile([]Policy{{ID: "acme/p", Document: doc}})
-	if err != nil {
-		t.Fatalf("%s: %v", c.Name, err)
-	}
-	given, err := json.Marshal(c.Action)
-	if err != nil {
-		t.Fatal(err)
-	}
-	action, err := decode.Action(given)
-	if err != nil {
-		t.Fatalf("%s: %v", c.Name, err)
-	}
-	var r Result
-	program.Evaluate(action, Inline, &r)
-	if len(r.Errors) > 0 {
-		t.Errorf("%s: errors %v", c.Name, r.Errors)
-	}
-	if got := outcome(&r); got != c.Want {
+	program := programOf(t, p, c.Values)
+	got, r := decide(t, program, c.Action)
+	if got != c.Want {
 		t.Errorf("%s is %s, want %s", c.Name, got, c.Want)
 	}
 	if obliges := c.Want == primitives.Satisfied && len(p.Obligations) > 0; obliges != (len(r.Obligations) > 0) {
@@ -129,8 +103,51 @@ func runCase(t *testing.T, p *primitives.Primitive, c primitives.Case) {
 	checkAbsent(t, program, c)
 }
 
+// programOf compiles a policy that gives a primitive these values and holds
+// nothing else.
+func programOf(t *testing.T, p *primitives.Primitive, values map[string]any) *Program {
+	t.Helper()
+	rules, id := using(p, values)
+	src, err := json.Marshal(map[string]any{"version": "3.0.0", "name": p.ID, "rules": rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, findings := policy.Parse("p.yaml", src)
+	if doc == nil {
+		t.Fatalf("%v: %v", values, findings)
+	}
+	if len(doc.Rules) != 1 || doc.Rules[0].ID != id {
+		t.Fatalf("%v: rules %+v, want %s", values, doc.Rules, id)
+	}
+	program, err := Compile([]Policy{{ID: "acme/p", Document: doc}})
+	if err != nil {
+		t.Fatalf("%v: %v", values, err)
+	}
+	return program
+}
+
+// failed is the outcome of a rule that cannot be evaluated.
+const failed primitives.Outcome = "failed"
+
+func decide(t *testing.T, program *Program, given map[string]any) (primitives.Outcome, *Result) {
+	t.Helper()
+	src, err := json.Marshal(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	action, err := decode.Action(src)
+	if err != nil {
+		t.Fatalf("%s: %v", src, err)
+	}
+	var r Result
+	program.Evaluate(action, Inline, &r)
+	return outcome(&r), &r
+}
+
 func outcome(r *Result) primitives.Outcome {
 	switch {
+	case len(r.Errors) > 0:
+		return failed
 	case len(r.Violations) > 0:
 		return primitives.Violated
 	case len(r.Policies) > 0:
@@ -154,6 +171,92 @@ func checkAbsent(t *testing.T, p *Program, c primitives.Case) {
 	if !slices.ContainsFunc(reads, func(path string) bool { return path == c.Absent || strings.HasPrefix(c.Absent, path+".") }) {
 		t.Errorf("%s: the rule does not read %s, but %v", c.Name, c.Absent, reads)
 	}
+}
+
+// TestPrimitivesLookAtNothingElse takes from every case what the rule looks at:
+// its action type, and that there is personal data.
+func TestPrimitivesLookAtNothingElse(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		t.Run(p.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range p.Cases {
+				program := programOf(t, p, c.Values)
+				if p.Types != nil {
+					other := changed(c.Action, "action.type", "vendor.own")
+					if got, _ := decide(t, program, other); got != primitives.NotApplicable {
+						t.Errorf("%s, but of another type, is %s", c.Name, got)
+					}
+				}
+				if strings.Contains(p.When, "personalData()") {
+					other := changed(c.Action, "data.categories", []any{})
+					other = changed(changed(other, "content.findings", nil), "resource.type", nil)
+					if got, _ := decide(t, program, other); got != primitives.NotApplicable {
+						t.Errorf("%s, but without personal data, is %s", c.Name, got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestAbsentInputsNeverSatisfy takes every input from every case. No rule fails
+// then, and what was satisfied by an input is violated without it.
+func TestAbsentInputsNeverSatisfy(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		t.Run(p.ID, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range p.Cases {
+				program := programOf(t, p, c.Values)
+				for _, path := range statedIn(c.Action, "") {
+					got, r := decide(t, program, changed(c.Action, path, nil))
+					if got == failed {
+						t.Errorf("%s, without %s: %v", c.Name, path, r.Errors)
+					}
+					require := program.policies[0].rules[0].require
+					if c.Want == primitives.Satisfied && got == primitives.Satisfied && require != nil && slices.Contains(require.Reads(), path) &&
+						path != "data.consent.withdrawn" { // which only ever takes back
+						t.Errorf("%s is satisfied without %s", c.Name, path)
+					}
+				}
+			}
+		})
+	}
+}
+
+// statedIn returns the paths of what an action states; of a list only the list.
+func statedIn(action map[string]any, prefix string) []string {
+	var out []string
+	for name, value := range action {
+		if path := prefix + name; path != "action" && path != "action.type" { // which are always there
+			out = append(out, path)
+		}
+		if m, ok := value.(map[string]any); ok {
+			out = append(out, statedIn(m, prefix+name+".")...)
+		}
+	}
+	return out
+}
+
+// changed returns a copy of the action with another value at the path; nil
+// removes it.
+func changed(action map[string]any, path string, value any) map[string]any {
+	out := maps.Clone(action)
+	if out == nil {
+		out = map[string]any{}
+	}
+	name, rest, deeper := strings.Cut(path, ".")
+	inner, _ := out[name].(map[string]any)
+	switch {
+	case !deeper && value == nil, deeper && value == nil && inner == nil:
+		delete(out, name)
+	case !deeper:
+		out[name] = value
+	default:
+		out[name] = changed(inner, rest, value)
+	}
+	return out
 }
 
 // using returns the rules section of a policy that gives a primitive these
