@@ -83,16 +83,16 @@ func TestPrimitiveCases(t *testing.T) {
 	for _, p := range primitives.All() {
 		t.Run(p.ID, func(t *testing.T) {
 			t.Parallel()
+			programs := programsOf(p)
 			for _, c := range p.Cases {
-				runCase(t, p, c)
+				runCase(t, p, programs(t, c.Values), c)
 			}
 		})
 	}
 }
 
-func runCase(t *testing.T, p *primitives.Primitive, c primitives.Case) {
+func runCase(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
 	t.Helper()
-	program := programOf(t, p, c.Values)
 	got, r := decide(t, program, c.Action)
 	if got != c.Want {
 		t.Errorf("%s is %s, want %s", c.Name, got, c.Want)
@@ -101,6 +101,20 @@ func runCase(t *testing.T, p *primitives.Primitive, c primitives.Case) {
 		t.Errorf("%s: obligations %v", c.Name, r.Obligations)
 	}
 	checkAbsent(t, program, c)
+}
+
+// programsOf returns programOf of a primitive, which compiles once what several
+// cases share.
+func programsOf(p *primitives.Primitive) func(*testing.T, map[string]any) *Program {
+	compiled := map[string]*Program{}
+	return func(t *testing.T, values map[string]any) *Program {
+		t.Helper()
+		key := fmt.Sprint(values)
+		if compiled[key] == nil {
+			compiled[key] = programOf(t, p, values)
+		}
+		return compiled[key]
+	}
 }
 
 // programOf compiles a policy that gives a primitive these values and holds
@@ -180,8 +194,9 @@ func TestPrimitivesLookAtNothingElse(t *testing.T) {
 	for _, p := range primitives.All() {
 		t.Run(p.ID, func(t *testing.T) {
 			t.Parallel()
+			programs := programsOf(p)
 			for _, c := range p.Cases {
-				program := programOf(t, p, c.Values)
+				program := programs(t, c.Values)
 				if p.Types != nil {
 					other := changed(c.Action, "action.type", "vendor.own")
 					if got, _ := decide(t, program, other); got != primitives.NotApplicable {
@@ -207,8 +222,9 @@ func TestAbsentInputsNeverSatisfy(t *testing.T) {
 	for _, p := range primitives.All() {
 		t.Run(p.ID, func(t *testing.T) {
 			t.Parallel()
+			programs := programsOf(p)
 			for _, c := range p.Cases {
-				program := programOf(t, p, c.Values)
+				program := programs(t, c.Values)
 				for _, path := range statedIn(c.Action, "") {
 					got, r := decide(t, program, changed(c.Action, path, nil))
 					if got == failed {
