@@ -191,7 +191,7 @@ rules:
 	}
 	for _, tt := range tests {
 		var r engine.Result
-		p.Evaluate(action(t, tt.action), engine.Inline, &r)
+		p.Evaluate(t.Context(), action(t, tt.action), engine.Inline, &r)
 		if diff := cmp.Diff(tt.want, r.Obligations); diff != "" {
 			t.Errorf("%s: obligations (-want +got):\n%s", tt.action, diff)
 		}

@@ -154,7 +154,7 @@ func decide(t *testing.T, program *Program, given map[string]any) (primitives.Ou
 		t.Fatalf("%s: %v", src, err)
 	}
 	var r Result
-	program.Evaluate(action, Inline, &r)
+	program.Evaluate(t.Context(), action, Inline, &r)
 	return outcome(&r), &r
 }
 
