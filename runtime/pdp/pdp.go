@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -53,6 +54,7 @@ type server struct {
 	opts     Options
 	inFlight chan struct{}
 	bodies   *semaphore.Weighted // bytes of the bodies being read or decided
+	decoders sync.Pool           // of *decode.Decoder
 }
 
 // New returns the handler of the API, with the outer layer of our servers
@@ -62,6 +64,7 @@ func New(opts Options) http.Handler {
 		opts.MaxInFlight = DefaultMaxInFlight
 	}
 	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight), bodies: semaphore.NewWeighted(maxBodyBytes)}
+	s.decoders.New = func() any { return new(decode.Decoder) }
 	api := http.NewServeMux()
 	api.Handle("POST /v1/decisions", s.limited(s.decisions))
 	api.Handle("POST "+evaluationPath, s.limited(s.evaluation))
@@ -133,9 +136,13 @@ func (s *server) limited(next handler) http.Handler {
 	})
 }
 
-// decisions decides one action or a batch.
+// decisions decides one action or a batch. What is decoded lives in the
+// decoder's memory and in data; once the answer is written and the decisions
+// are recorded, nobody looks at it any more.
 func (s *server) decisions(w http.ResponseWriter, r *http.Request, data []byte) error {
-	actions, batch, err := decode.Batch(data, MaxBatch)
+	d, _ := s.decoders.Get().(*decode.Decoder)
+	defer s.decoders.Put(d)
+	actions, batch, err := d.Batch(data, MaxBatch)
 	if err != nil {
 		return err
 	}
