@@ -51,8 +51,9 @@ type watch struct {
 
 // column is one place or predicate of a block.
 type column struct {
-	slot int32
-	find finder
+	slot  int32
+	width int // of a row, in words
+	find  finder
 	// rows are the bitmaps of the clauses that are not true, row by row. One
 	// more word ends each row: zero if there is an error in it, else noErrors,
 	// so that joining rows tells whether any had one.
@@ -145,45 +146,87 @@ func get(bits []uint64, i int) bool { return bits[i/wordBits]>>(i%wordBits)&1 ==
 // buildColumn makes the rows of a slot from what clauses say of it.
 func (b *builder) buildColumn(blk *block, slot int32, says map[int]said) column {
 	s := b.slots[slot]
-	c := column{slot: slot}
-	states := make([]state, 3) // of a predicate
+	c := column{slot: slot, width: blk.words + 1}
 	if s.place == (place{}) {
 		c.asked = make([]uint64, blk.words)
-		for bit := range says {
+		c.grow(blk.valid, 3)
+		for bit, said := range says {
 			set(c.asked, bit)
-		}
-	} else {
-		c.find, states = s.classes(says)
-	}
-	c.rows = make([]uint64, 0, len(states)*(blk.words+1))
-	for range states {
-		c.rows = append(c.rows, blk.valid...)
-	}
-	for bit, said := range says {
-		for i, st := range states {
-			v := said.truth(Truth(i))
-			if s.place != (place{}) {
-				v = evaluate(said.literal, st)
+			for _, v := range []Truth{False, True, Error} {
+				c.put(int(v), bit, said.truth(v))
 			}
-			c.put(i*(blk.words+1), bit, v, blk.words)
+		}
+		return c
+	}
+	var states []state
+	c.find, states = s.classes(says)
+	if s.place.kind() == shape.String {
+		c.fillTexts(blk.valid, says, states)
+		return c
+	}
+	c.grow(blk.valid, len(states))
+	for bit, said := range says {
+		judge := newJudge(said.literal)
+		for i, st := range states {
+			c.put(i, bit, judge(st))
 		}
 	}
 	return c
 }
 
-// put writes the truth of a clause into the row that begins at a word.
-func (c *column) put(row, bit int, v Truth, words int) {
+// fillTexts makes the rows of a text. A literal is the same for all texts it
+// does not name, so that a row is that of other texts but for the few literals
+// that name its own.
+func (c *column) fillTexts(valid []uint64, says map[int]said, states []state) {
+	c.grow(valid, firstSymbol)
+	judges := make(map[int]judge, len(says))
+	for bit, said := range says {
+		judges[bit] = newJudge(said.literal)
+		c.put(absentSymbol, bit, judges[bit](states[absentSymbol]))
+		c.put(otherSymbol, bit, judges[bit](states[otherSymbol]))
+	}
+	rowOf := make(map[string]int, len(states))
+	for i, st := range states[firstSymbol:] {
+		rowOf[st.value.text] = firstSymbol + i
+		c.rows = append(c.rows, c.rows[otherSymbol*c.width:][:c.width]...)
+		if c.falses != nil {
+			c.falses = append(c.falses, c.falses[otherSymbol*c.width:][:c.width]...)
+		}
+	}
+	for bit, said := range says {
+		for _, constant := range constantsOf(said.literal, shape.String) {
+			c.put(rowOf[constant.text], bit, judges[bit](state{true, constant}))
+		}
+	}
+}
+
+// grow adds rows with all clauses in them.
+func (c *column) grow(valid []uint64, rows int) {
+	for range rows {
+		c.rows = append(c.rows, valid...)
+	}
+}
+
+// put writes the truth of a clause into a row.
+func (c *column) put(row, bit int, v Truth) {
 	if v == Error && c.falses == nil {
 		c.falses = slices.Clone(c.rows)
 	}
-	if v == True {
-		unset(c.rows[row:], bit)
-	}
-	if v != False && c.falses != nil {
-		unset(c.falses[row:], bit)
+	at := row * c.width
+	assign(c.rows[at:], bit, v != True)
+	if c.falses != nil {
+		assign(c.falses[at:], bit, v == False)
 	}
 	if v == Error {
-		c.rows[row+words] = 0
+		c.rows[at+c.width-1] = 0
+	}
+}
+
+func assign(bits []uint64, i int, v bool) {
+	if v {
+		set(bits, i)
+	} else {
+		unset(bits, i)
 	}
 }
 

@@ -304,3 +304,35 @@ func BenchmarkMatch(b *testing.B) {
 		m.Match(&in, &out)
 	}
 }
+
+// TestLongLists has rules that compare with long lists, which must take neither
+// the square of their length to compile nor to match.
+func TestLongLists(t *testing.T) {
+	t.Parallel()
+	const elements, rulesOfEach = 5_000, 100
+	purpose := &term.Term{Op: term.Read, Kind: term.Text, Leaf: shape.LeafAt("data.purpose")}
+	days := &term.Term{Op: term.Read, Kind: term.Int, Leaf: shape.LeafAt("data.retentionDays")}
+	texts, numbers := make([]any, elements), make([]any, elements)
+	for i := range elements {
+		texts[i], numbers[i] = fmt.Sprint("purpose ", i), int64(2*i)
+	}
+	var rules []lower.Rule
+	for i := range rulesOfEach {
+		among := &term.Term{Op: term.In, Kind: term.Bool, Args: []*term.Term{purpose, term.Constant(texts[i:])}}
+		even := &term.Term{Op: term.In, Kind: term.Bool, Args: []*term.Term{days, term.Constant(numbers[i:])}}
+		rules = append(rules, lower.Rule{Require: among}, lower.Rule{Require: even})
+	}
+	m := lower.Build(rules, lower.Options{})
+	for _, tt := range []struct {
+		purpose string
+		days    int64
+		want    int
+	}{
+		{"purpose 4999", 2 * 4999, 0}, {"purpose 4999", 1, rulesOfEach}, {"purpose 50", 2 * 4999, rulesOfEach - 51}, {"purpose", -1, 2 * rulesOfEach},
+	} {
+		got := match(t, m, &mesh.Action{Data: &mesh.Data{Purpose: &tt.purpose, RetentionDays: &tt.days}})
+		if len(got.Violations) != tt.want || len(got.Failures) > 0 {
+			t.Errorf("%s, %d: %d violations, %d failures; want %d, 0", tt.purpose, tt.days, len(got.Violations), len(got.Failures), tt.want)
+		}
+	}
+}

@@ -225,6 +225,46 @@ func (v value) in(w value) Truth {
 	return Error
 }
 
+// scalarSet is a list of texts and numbers, to be asked often.
+type scalarSet struct {
+	texts  map[string]bool
+	ints   map[int64]bool
+	floats map[float64]bool // the floats
+	all    map[float64]bool // all numbers, as floats
+}
+
+// newScalarSet returns false for a list with other elements.
+func newScalarSet(values []any) (*scalarSet, bool) {
+	s := &scalarSet{map[string]bool{}, map[int64]bool{}, map[float64]bool{}, map[float64]bool{}}
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			s.texts[v] = true
+		case int64:
+			s.ints[v], s.all[float64(v)] = true, true
+		case float64:
+			s.floats[v], s.all[v] = true, true
+		default:
+			return nil, false
+		}
+	}
+	return s, true
+}
+
+// has reports whether a value equals an element: two integers exactly, other
+// numbers as floats.
+func (s *scalarSet) has(v value) bool {
+	switch v.kind {
+	case text:
+		return s.texts[v.text]
+	case integer:
+		return s.ints[v.i] || s.floats[float64(v.i)]
+	case float:
+		return s.all[v.f]
+	}
+	return false
+}
+
 // size is the number of code points, elements or keys.
 func (v value) size() value {
 	switch v.kind {
