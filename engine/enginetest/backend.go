@@ -127,7 +127,7 @@ func OutcomeOf(phases ...*engine.Result) Outcome {
 			}
 		}
 		for _, obliged := range r.Obligations {
-			o.Obligations = append(o.Obligations, obligation(facts{"type": obliged.Type, "properties": any(obliged.Properties)}))
+			o.Obligations = append(o.Obligations, obligation(obliged))
 		}
 	}
 	return o.tidy()

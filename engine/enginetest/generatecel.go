@@ -11,6 +11,7 @@ import (
 type celWriter struct {
 	*Generator
 	params []param
+	hidden string // the field that a loop's variable hides at the moment
 }
 
 // cel is a written expression and how strongly its outermost operator binds.
@@ -149,6 +150,9 @@ func (c *celWriter) guard(path string, e cel) cel {
 func (c *celWriter) of(kinds ...Kind) Field {
 	for {
 		f := pick(c.Generator, c.fields)
+		if c.hidden != "" && strings.HasPrefix(f.Path+".", c.hidden+".") {
+			continue
+		}
 		for _, kind := range kinds {
 			if f.Shape.Kind == kind && (kind != List || f.Shape.Item.Kind == Text) {
 				return f

@@ -41,9 +41,10 @@ func (c *celWriter) listTest(path string) cel {
 // loopTest asks about the variable of a loop, and sometimes about the action
 // as well.
 func (c *celWriter) loopTest(x, path string) cel {
+	c.hidden = x
+	defer func() { c.hidden = "" }()
 	test := c.textTest(member("%s", x), path)
-	hides := slices.Contains([]string{"data", "action", "environment"}, x)
-	if hides || c.chance(70) {
+	if c.chance(70) {
 		return test
 	}
 	f := c.of(Text)

@@ -123,6 +123,9 @@ func (g *Generator) fillText(s *schema, path string) (any, bool) {
 		}
 		fits = pattern.MatchString
 	}
+	if g.chance(5) {
+		path, _, _ = strings.Cut(path, ".") // what the section is about
+	}
 	for _, list := range [][]string{wordsOf(path), g.every} {
 		fitting := slices.DeleteFunc(slices.Clone(list), func(word string) bool { return !fits(word) })
 		if len(fitting) > 0 {
@@ -175,7 +178,7 @@ func (g *Generator) fillObject(s *schema, path string) (any, bool) {
 			if !ok {
 				break
 			}
-			if v, ok := g.fill(extra, path+"."+name); ok {
+			if v, ok := g.fill(extra, g.subject(path)); ok {
 				object[name] = v
 			}
 		}
@@ -199,13 +202,35 @@ func (s *schema) extra() (values *schema, pattern string) {
 	return values, ""
 }
 
-// propertyName makes a name for a property whose name is free.
+// subject returns what the values of a map are about: hosts in
+// egress.hosts_by_category, purposes or agents in purposes.by_agent.
+func (g *Generator) subject(path string) string {
+	about, by, ok := strings.Cut(path, "by_")
+	if ok && strings.HasSuffix(about, ".") && g.chance(50) {
+		return by
+	}
+	return about
+}
+
+// propertyName makes a name for a property whose name is free: what the
+// description calls it ("…, by category"), or the path, or something of what
+// the section is about.
 func (g *Generator) propertyName(s *schema, pattern, path string) (string, bool) {
 	names := &schema{Type: "string", Pattern: pattern}
 	if s.PropertyNames != nil && pattern == "" {
 		names = s.PropertyNames
 	}
-	v, ok := g.fill(names, path)
+	section, _, _ := strings.Cut(path, ".")
+	about := section
+	if at := strings.LastIndex(s.Description, ", by "); at >= 0 && topical(s.Description[at:]) {
+		about = s.Description[at:]
+	} else if _, by, ok := strings.Cut(path, "by_"); ok {
+		about = by
+	}
+	if g.chance(5) {
+		about = path
+	}
+	v, ok := g.fill(names, about)
 	name, text := v.(string)
 	return name, ok && text
 }

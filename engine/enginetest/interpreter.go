@@ -55,6 +55,7 @@ type GivenRule struct {
 	ID            string
 	When, Require string
 	Values        map[string]any
+	Obligations   []mesh.Obligation
 }
 
 // NewInterpreter returns an interpreter that knows the documented sections.
@@ -167,9 +168,17 @@ func (i *Interpreter) readSections(p *Policy, source Source, rules map[string]an
 		if _, own := i.Sections[g.ID]; own {
 			continue
 		}
-		values := maps.Clone(g.Values)
-		maps.DeleteFunc(values, func(_ string, v any) bool { return v == nil })
-		if err := i.add(p, g.ID, g.When, g.Require, nil, map[string]map[string]any{"rule": values}); err != nil {
+		values := map[string]any{}
+		for name, v := range g.Values {
+			if v != nil {
+				values[name] = plain(v)
+			}
+		}
+		var obligations []string
+		for _, o := range g.Obligations {
+			obligations = append(obligations, obligation(o))
+		}
+		if err := i.add(p, g.ID, g.When, g.Require, obligations, map[string]map[string]any{"rule": values}); err != nil {
 			return err
 		}
 	}
@@ -207,24 +216,24 @@ func (i *Interpreter) readCustom(p *Policy, custom facts, params map[string]any)
 	var written []string
 	for _, o := range obligations {
 		if fields, ok := o.(map[string]any); ok {
-			written = append(written, obligation(fields))
+			kind, _ := facts(fields).text("type")
+			properties, _ := fields["properties"].(map[string]any)
+			written = append(written, obligation(mesh.Obligation{Type: kind, Properties: properties}))
 		}
 	}
 	return i.add(p, id, when, require, written, map[string]map[string]any{"params": params})
 }
 
 // obligation writes an obligation as an Outcome names it.
-func obligation(o facts) string {
-	kind, _ := o.text("type")
-	properties, _ := o.at("properties").(map[string]any)
-	if len(properties) == 0 {
-		return kind
+func obligation(o mesh.Obligation) string {
+	if len(o.Properties) == 0 {
+		return o.Type
 	}
-	data, err := json.Marshal(properties)
+	data, err := json.Marshal(o.Properties)
 	if err != nil {
-		return kind + " " + err.Error()
+		return o.Type + " " + err.Error()
 	}
-	return kind + " " + string(data)
+	return o.Type + " " + string(data)
 }
 
 // add adds a rule in CEL.
@@ -263,8 +272,8 @@ func (i *Interpreter) scopeOf(action map[string]any, records map[string]map[stri
 	}}
 }
 
-// plain turns what the YAML decoder makes into values: whole numbers are
-// int64.
+// plain turns what the YAML decoder and the product make into values: whole
+// numbers are int64.
 func plain(v any) any {
 	switch v := v.(type) {
 	case int:
@@ -279,6 +288,12 @@ func plain(v any) any {
 		list := make([]any, len(v))
 		for i, element := range v {
 			list[i] = plain(element)
+		}
+		return list
+	case []string:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = element
 		}
 		return list
 	}

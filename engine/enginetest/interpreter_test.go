@@ -11,6 +11,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
 )
 
 func newInterpreter(t testing.TB) *Interpreter {
@@ -122,6 +123,44 @@ func TestSectionsPassTheirCases(t *testing.T) {
 		want := cmp.Diff(c.Want.Violations, got.Violated, cmpopts.EquateEmpty(), cmpopts.SortSlices(strings.Compare))
 		if want != "" || c.Want.Allowed != nil && *c.Want.Allowed != got.Allowed || len(got.Unsupported) > 0 {
 			t.Errorf("%s: %v; violations (-want +got):\n%s", c.Name, got, want)
+		}
+	}
+}
+
+// What the product means by personal data and health data, in CEL, is what the
+// document says of them.
+func TestPredicates(t *testing.T) {
+	t.Parallel()
+	i, g := newInterpreter(t), newGenerator(t, 1)
+	asked := map[string]*node{}
+	for _, p := range primitives.Predicates() {
+		n, err := parse(p.CEL)
+		if err != nil {
+			t.Fatalf("%s: %v", p.Name, err)
+		}
+		asked[p.Name] = n
+	}
+	said := map[string]int{}
+	for range 2000 {
+		a := action(t, g)
+		plain, err := a.plain()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := i.scopeOf(plain, nil)
+		for name, predicate := range s.predicates {
+			want := predicate()
+			if got, err := s.truth(asked[name]); err != nil || got != want {
+				t.Fatalf("%s is %t, %v in CEL, want %t\n%s", name, got, err, want, a.JSON)
+			}
+			if want {
+				said[name]++
+			}
+		}
+	}
+	for name := range asked {
+		if said[name] == 0 || said[name] == 2000 {
+			t.Errorf("%s was true %d times of 2000", name, said[name])
 		}
 	}
 }

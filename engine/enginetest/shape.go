@@ -38,6 +38,7 @@ type Shape struct {
 // schema is as much of a JSON Schema as the published ones use.
 type schema struct {
 	Ref                  string             `json:"$ref"`
+	Description          string             `json:"description"`
 	Type                 string             `json:"type"`
 	Format               string             `json:"format"`
 	Pattern              string             `json:"pattern"`

@@ -46,45 +46,65 @@ var words = map[string][]string{
 	"text":           {"a", "", "Grüße", "line\nbreak", "it's \"quoted\" \\ here", "日本", "😀", "pii"},
 	"key":            {"amount", "currency", "flag", "tags", "nested", "note", "deletionMethod"},
 	"currency":       {"EUR", "NOK", "USD"},
+	"path":           {"data.purpose", "resource.id", "tool.name", "agent.id", "actor.userId", "data.consent.given"},
 }
 
-// topics gives words to fields of the action and to parameters of policies: the
-// first name that the path ends in, or contains, decides.
-var topics = []struct{ name, topic string }{
+// fieldTopics gives words to fields of the action: the first name that the
+// path ends in decides.
+var fieldTopics = []topicOf{
 	{"action.type", "action.type"}, {"agent.type", "agent.type"}, {"agent.status", "agent.status"}, {"resource.type", "resource.type"},
-	{"request.status", "request.status"}, {"findings.type", "finding"}, {"request.right", "right"}, {"action.scope", "scope"},
-	{"resource.tenantId", "tenant"}, {"tenantId", "tenant"}, {"action_type", "action.type"}, {"resource_type", "resource.type"},
-	{"agentId", "agent"}, {"agent.id", "agent"}, {"userId", "person"}, {"approver", "person"}, {"subject.id", "person"},
-	{"ipAddress", "address"}, {"argsDigest", "digest"}, {"digest", "digest"}, {"deletion", "deletion"}, {"egion", "region"},
-	{"urpose", "purpose"}, {"categor", "category"}, {"asis", "basis"}, {"bases", "basis"}, {"lgorithm", "algorithm"}, {"ormat", "format"},
-	{"environment", "environment"}, {"group", "role"}, {"role", "role"}, {"scope", "scope"}, {"lassif", "classification"},
-	{"clearance", "classification"}, {"server", "server"}, {"tool.name", "tool"}, {"tool", "tool"}, {"provider", "provider"},
-	{"model.name", "model"}, {"model", "model"}, {"contract", "contract"}, {"host", "host"}, {"domain", "host"}, {"malware", "malware"},
-	{"content.labels", "label"}, {"label", "label"}, {"taint", "taint"}, {"field", "field"}, {"finding", "finding"}, {"detector", "finding"},
-	{"secret", "finding"}, {"status", "agent.status"}, {"currency", "currency"}, {"key", "key"}, {".id", "id"}, {"Id", "id"},
-	{"tenant", "tenant"},
+	{"request.status", "request.status"}, {"findings.type", "finding"}, {"request.right", "right"}, {"enantId", "tenant"},
+	{"agentId", "agent"}, {"agent.id", "agent"}, {"userId", "person"}, {"subject.id", "person"}, {"ipAddress", "address"},
+	{"igest", "digest"}, {"deletionMethod", "deletion"}, {"tool.name", "tool"}, {"model.name", "model"}, {"content.labels", "label"}, {".id", "id"}, {"Id", "id"},
 }
+
+// wordTopics gives words to whatever has no topic by its path: the first name
+// that an element of the path contains decides, the last element first.
+var wordTopics = []topicOf{
+	{"action_type", "action.type"}, {"resource_type", "resource.type"}, {"deletion", "deletion"}, {"egion", "region"}, {"urpose", "purpose"},
+	{"categor", "category"}, {"asis", "basis"}, {"bases", "basis"}, {"lgorithm", "algorithm"}, {"ormat", "format"}, {"nvironment", "environment"},
+	{"group", "role"}, {"role", "role"}, {"scope", "scope"}, {"lassif", "classification"}, {"clearance", "classification"}, {"server", "server"},
+	{"provider", "provider"}, {"contract", "contract"}, {"host", "host"}, {"domain", "host"}, {"digest", "digest"}, {"finding", "finding"},
+	{"detector", "finding"}, {"secret", "finding"}, {"approver", "person"}, {"user", "person"}, {"stopped", "agent"}, {"tenant", "tenant"},
+	{"argument", "key"}, {"required", "key"}, {"key", "key"}, {"currency", "currency"}, {"malware", "malware"}, {"label", "label"}, {"taint", "taint"},
+	{"field", "field"}, {"input", "path"}, {"status", "agent.status"}, {"tool", "tool"}, {"model", "model"}, {"artifact", "digest"},
+	{"agent", "agent"}, {"action", "action.type"}, {"operation", "action.type"},
+}
+
+// topicOf is the topic of what is named so.
+type topicOf struct{ name, topic string }
 
 // wordsOf returns the words of a field or parameter.
 func wordsOf(path string) []string {
-	for _, t := range topics {
-		if strings.HasSuffix(path, t.name) {
-			return topicWords(t.topic)
-		}
+	switch topic := topicAt(path); topic {
+	case "":
+		return words["text"]
+	case "right":
+		return rights
+	default:
+		return words[topic]
 	}
-	for _, t := range topics {
-		if strings.Contains(path, t.name) {
-			return topicWords(t.topic)
-		}
-	}
-	return words["text"]
 }
 
-func topicWords(topic string) []string {
-	if topic == "right" {
-		return rights
+// topical reports whether a path has a topic of its own.
+func topical(path string) bool { return topicAt(path) != "" }
+
+func topicAt(path string) string {
+	for _, t := range fieldTopics {
+		if strings.HasSuffix(path, t.name) {
+			return t.topic
+		}
 	}
-	return words[topic]
+	elements := strings.Split(path, ".")
+	slices.Reverse(elements)
+	for _, element := range elements {
+		for _, t := range wordTopics {
+			if strings.Contains(element, t.name) {
+				return t.topic
+			}
+		}
+	}
+	return ""
 }
 
 // allWords returns every word once, sorted.
