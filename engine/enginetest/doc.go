@@ -9,6 +9,15 @@
 // that a misunderstanding has to be had twice to go unseen. It may know the
 // published schemas and the vocabulary, and nothing else of the product.
 //
+// Where the documents leave a question open, it follows the product, and these
+// are all such places: a rule whose when fails has looked at the action; a
+// request that is exempt from a clock or a format is not looked at by that
+// rule; where the right or the status of a request is absent, the rules about
+// it are violated; a finding without a type is personal data but not health
+// data, and one that was counted zero times is neither; has() is false on a
+// value that holds nothing and fails on a list; an integer beside a double has
+// a double's precision.
+//
 // [Generator] makes sets of policies and actions from a seed: everything the
 // published schemas allow, drawn from one small vocabulary so that rules fire.
 // The built-in sections come from the policy's schema, so that a new section is

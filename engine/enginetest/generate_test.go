@@ -16,7 +16,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 )
 
-const sets = 400 // of policies that the tests look at
+const sets = 200 // of policies that the tests look at
 
 func newGenerator(t testing.TB, seed uint64) *Generator {
 	t.Helper()

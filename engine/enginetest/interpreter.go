@@ -86,9 +86,31 @@ type rule struct {
 // document is a policy's YAML, as far as it says what is allowed.
 type document struct {
 	Default     string
-	Params      map[string]struct{ Type, Default any }
+	Params      map[string]declaration
 	Rules       map[string]any
 	Enforcement struct{ Mode mesh.Mode }
+}
+
+// declaration is what a policy says of one of its parameters.
+type declaration struct {
+	Type    string
+	Items   struct{ Type string }
+	Default any
+}
+
+// doublesOf makes doubles of a whole number, or of those in a list.
+func doublesOf(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = doublesOf(element)
+		}
+		return list
+	}
+	return v
 }
 
 // Read reads a policy that the linter accepts; nothing is checked again. What
@@ -115,8 +137,8 @@ func (i *Interpreter) Read(source Source) (*Policy, error) {
 		if given, ok := source.Params[name]; ok {
 			params[name] = plain(given)
 		}
-		if whole, ok := params[name].(int64); ok && declared.Type == "number" {
-			params[name] = float64(whole)
+		if declared.Type == "number" || declared.Items.Type == "number" {
+			params[name] = doublesOf(params[name])
 		}
 	}
 	custom, _ := rules["custom"].([]any)
