@@ -14,9 +14,10 @@
 // request that is exempt from a clock or a format is not looked at by that
 // rule; where the right or the status of a request is absent, the rules about
 // it are violated; a finding without a type is personal data but not health
-// data, and one that was counted zero times is neither; has() is false on a
-// value that holds nothing and fails on a list; an integer beside a double has
-// a double's precision.
+// data, and one that was counted zero times is neither; and of CEL itself, where
+// cel-go leaves the specification: has() is false on a value that holds nothing
+// and fails on a list; a loop over an empty text is one over an empty list; an
+// integer beside a double has a double's precision.
 //
 // [Generator] makes sets of policies and actions from a seed: everything the
 // published schemas allow, drawn from one small vocabulary so that rules fire.

@@ -218,12 +218,9 @@ func (s *scope) evalMacro(n *node) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	elements, isMap := keysOf(over)
-	if !isMap {
-		var ok bool
-		if elements, ok = over.([]any); !ok {
-			return nil, errNoOverload
-		}
+	elements, ok := elementsOf(over)
+	if !ok {
+		return nil, errNoOverload
 	}
 	switch n.name {
 	case "all", "exists":
@@ -248,6 +245,17 @@ func (s *scope) evalMacro(n *node) (any, error) {
 		mapped = append(mapped, v)
 	}
 	return mapped, nil
+}
+
+// elementsOf returns what a loop goes over.
+func elementsOf(over any) ([]any, bool) {
+	switch over := over.(type) {
+	case []any:
+		return over, true
+	case string:
+		return nil, over == "" // cel-go takes an empty text for an empty list
+	}
+	return keysOf(over)
 }
 
 func listOf(elements []any, err error) (any, error) { return elements, err }

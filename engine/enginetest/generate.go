@@ -60,11 +60,23 @@ func pick[T any](g *Generator, from []T) T { return from[g.random.IntN(len(from)
 func (g *Generator) Action() (*Action, error) {
 	sparse := pick(g, []int{20, 50, 75, 90}) // percent of the fields that are there
 	action := g.object(g.action, "", sparse)
+	g.complete(action)
 	data, err := json.Marshal(action)
 	if err != nil {
 		return nil, fmt.Errorf("writing an action: %w", err)
 	}
 	return NewAction(data), nil
+}
+
+// complete states everything of what the action's type is about, in half of
+// the cases: a rule that asks for three fields would hardly ever be met.
+func (g *Generator) complete(action map[string]any) {
+	verb, _ := facts(action).text("action.type")
+	name := objects[verb]
+	shape, ok := g.action.Fields[name]
+	if ok && g.chance(50) {
+		action[name] = g.object(shape, name, 100)
+	}
 }
 
 func (g *Generator) object(s *Shape, path string, sparse int) map[string]any {

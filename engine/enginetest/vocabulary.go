@@ -55,7 +55,8 @@ var fieldTopics = []topicOf{
 	{"action.type", "action.type"}, {"agent.type", "agent.type"}, {"agent.status", "agent.status"}, {"resource.type", "resource.type"},
 	{"request.status", "request.status"}, {"findings.type", "finding"}, {"request.right", "right"}, {"enantId", "tenant"},
 	{"agentId", "agent"}, {"agent.id", "agent"}, {"userId", "person"}, {"subject.id", "person"}, {"ipAddress", "address"},
-	{"igest", "digest"}, {"deletionMethod", "deletion"}, {"tool.name", "tool"}, {"model.name", "model"}, {"content.labels", "label"}, {".id", "id"}, {"Id", "id"},
+	{"igest", "digest"}, {"deletionMethod", "deletion"}, {"agents.allowed_types", "agent.type"}, {"artifacts.allowed_types", "resource.type"},
+	{"artifacts.allowed", "id"}, {"data_in", "action.type"}, {"tool.name", "tool"}, {"model.name", "model"}, {"content.labels", "label"}, {".id", "id"}, {"Id", "id"},
 }
 
 // wordTopics gives words to whatever has no topic by its path: the first name
@@ -67,7 +68,7 @@ var wordTopics = []topicOf{
 	{"provider", "provider"}, {"contract", "contract"}, {"host", "host"}, {"domain", "host"}, {"digest", "digest"}, {"finding", "finding"},
 	{"detector", "finding"}, {"secret", "finding"}, {"approver", "person"}, {"user", "person"}, {"stopped", "agent"}, {"tenant", "tenant"},
 	{"argument", "key"}, {"required", "key"}, {"key", "key"}, {"currency", "currency"}, {"malware", "malware"}, {"label", "label"}, {"taint", "taint"},
-	{"field", "field"}, {"input", "path"}, {"status", "agent.status"}, {"tool", "tool"}, {"model", "model"}, {"artifact", "digest"},
+	{"field", "field"}, {"input", "path"}, {"status", "agent.status"}, {"tool", "tool"}, {"model", "model"}, {"resource.id", "id"},
 	{"agent", "agent"}, {"action", "action.type"}, {"operation", "action.type"},
 }
 
@@ -116,6 +117,12 @@ func allWords() []string {
 	every = append(every, rights...)
 	slices.Sort(every)
 	return slices.Compact(every)
+}
+
+// objects are the parts of an action that its type is about.
+var objects = map[string]string{
+	"model.call": "model", "tool.call": "tool", "data.read": "data", "data.write": "data", "data.delete": "data", "data.export": "data",
+	"egress": "egress", "memory.write": "data", "subject.request": "request", "artifact.load": "resource", "model.output": "content",
 }
 
 // limits are the numbers that policies set; actions have them and their
