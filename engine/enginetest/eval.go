@@ -26,6 +26,11 @@ func (s *scope) read(name string) (any, error) {
 			return s.variables[i].value, nil
 		}
 	}
+	return s.root(name)
+}
+
+// root returns what a name stands for outside of all loops.
+func (s *scope) root(name string) (any, error) {
 	if r, ok := s.records[name]; ok {
 		return r, nil
 	}
@@ -59,6 +64,9 @@ func (s *scope) eval(n *node) (any, error) {
 	case nodeLiteral:
 		return n.value, nil
 	case nodeName:
+		if n.rooted {
+			return s.root(n.name)
+		}
 		return s.read(n.name)
 	case nodeSelect:
 		return s.evalSelect(n)

@@ -48,6 +48,7 @@ var expressions = map[string][]string{
 		`has(data.categories)`, `!has(data.purpose)`, `has(data.fields)`, `!has(data.consent)`, `!has(data.consent.given)`, `!has(model.name)`, `has(timestamp)`, `!has(environment)`,
 		`!has(model)`, `has(tool.args.amount)`, `has(tool.args.none)`, `!has(tool.args.other)`, `!has(context.x)`, `!has(actor.properties.x)`, `size(context) == 0`, `!("x" in context)`,
 		`has(content.findings[0].count) && !has(content.findings[1].count)`, `!has(tool.args.amount.x)`, `dyn("").all(x, false)`,
+		`.data.retentionDays == 30`, `[1].all(action, .action.type == "tool.call" && action == 1)`,
 		// conversion and time
 		`int("12") == 12`, `int(2.9) == 2`, `int(-2.9) == -2`, `double(2) == 2.0`, `double("0.5") == 0.5`, `string(500) == "500"`, `string(true) == "true"`, `int(tool.args.text) == 12`,
 		`timestamp.getHours() == 23`, `timestamp.getHours("Europe/Oslo") == 0`, `timestamp.getDayOfWeek() == 0`, `timestamp.getDayOfWeek("+01:00") == 1`, `timestamp.getHours("-05:30") == 18`,
@@ -69,7 +70,7 @@ var expressions = map[string][]string{
 	},
 	"unsupported": {`type(1) == int`, `b"a" == b"a"`, `1u == 1u`, `"a".reverse() == "a"`, `[1][1.0] == 1`, `string(0.5) == "0.5"`, `data.consent == data.consent`, `duration("1h").getHours() == 1`,
 		`optional.of(1).hasValue()`, `bool("true")`, `size(1, 2) == 1`, `{1.0: 2} == {}`, `cel.bind(x, 1, x == 1)`},
-	"malformed": {``, `.data.purpose == "x"`, `1 +`, `(1`, `[1`, `{1: }`, `a.`, `"a`, `'a\q'`, `"\ud800" == ""`, `1 2`, `x.all(1, true)`, `has(1)`, `has(data)(`, `9223372036854775808 > 0`, `"a
+	"malformed": {``, `.`, `[1].all(.x, true)`, `1 +`, `(1`, `[1`, `{1: }`, `a.`, `"a`, `'a\q'`, `"\ud800" == ""`, `1 2`, `x.all(1, true)`, `has(1)`, `has(data)(`, `9223372036854775808 > 0`, `"a
 b" == ""`, `a ? b`, `?`, `1 == == 1`},
 }
 

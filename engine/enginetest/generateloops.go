@@ -40,15 +40,19 @@ func (c *celWriter) listTest(path string) cel {
 
 // loopTest asks about the variable of a loop, and sometimes about the action
 // as well.
-func (c *celWriter) loopTest(x, path string) cel {
+func (c *celWriter) loopTest(x, list string) cel {
 	c.hidden = x
 	defer func() { c.hidden = "" }()
-	test := c.textTest(member("%s", x), path)
+	test := c.textTest(member("%s", x), list)
 	if c.chance(70) {
 		return test
 	}
-	f := c.of(Text)
-	return c.infix(test, pick(c.Generator, []string{"&&", "||"}), c.infix(member("%s", f.Path), "==", c.word(f.Path)))
+	path, dot := c.of(Text).Path, ""
+	if c.chance(40) {
+		c.hidden = ""
+		path, dot = c.of(Text).Path, "." // which no variable hides
+	}
+	return c.infix(test, pick(c.Generator, []string{"&&", "||"}), c.infix(member("%s%s", dot, path), "==", c.word(path)))
 }
 
 // objectsTest asks about a list of objects, such as content.findings.

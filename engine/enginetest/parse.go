@@ -28,6 +28,7 @@ type node struct {
 	kind     nodeKind
 	name     string
 	method   bool // of a call: kids[0] stands before the dot
+	rooted   bool // of a name: the dot before it says that no variable of a loop is meant
 	variable string
 	value    any
 	kids     []*node
@@ -227,7 +228,7 @@ var macros = map[string][]int{"all": {2}, "exists": {2}, "exists_one": {2}, "exi
 
 func method(on *node, name token, args []*node, end int) (*node, error) {
 	if counts, ok := macros[name.text]; ok && slices.Contains(counts, len(args)) {
-		if args[0].kind != nodeName {
+		if args[0].kind != nodeName || args[0].rooted {
 			return nil, fmt.Errorf("at %d: expected a variable", args[0].pos)
 		}
 		kids := append([]*node{on}, args[1:]...)
@@ -260,6 +261,16 @@ func (p *parser) primary() (*node, error) {
 		inner := *n
 		inner.pos, inner.end = t.pos, closing.end
 		return &inner, nil
+	case p.sees("."):
+		p.take()
+		name := p.take()
+		if name.kind != tokenName {
+			return nil, fmt.Errorf("at %d: expected a name", name.pos)
+		}
+		if p.sees("(") {
+			return nil, unsupported{"a call by its full name"}
+		}
+		return &node{kind: nodeName, name: name.text, rooted: true, pos: t.pos, end: name.end}, nil
 	case p.sees("["):
 		kids, end, err := p.arguments("[", "]")
 		return &node{kind: nodeList, kids: kids, pos: t.pos, end: end}, err
