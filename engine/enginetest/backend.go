@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,8 +85,8 @@ func EngineBackend(name string, compile func([]engine.Policy) (*engine.Program, 
 			if err != nil {
 				return Outcome{}, describe(err)
 			}
-			program.Evaluate(action, engine.Inline, &inline)
-			program.Evaluate(action, engine.Deferred, &deferred)
+			program.Evaluate(context.Background(), action, engine.Inline, &inline)
+			program.Evaluate(context.Background(), action, engine.Deferred, &deferred)
 			return OutcomeOf(&inline, &deferred), nil
 		}, nil
 	}}

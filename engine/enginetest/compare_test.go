@@ -23,9 +23,23 @@ func careless(t *testing.T) Backend {
 
 func TestCompareFindsAndMinimizes(t *testing.T) {
 	t.Parallel()
+	const yaml = "version: \"3.0.0\"\nname: n\nrules:\n" +
+		"    data_collection: {consent_required: true, purpose_limitation: true, valid_purposes: [a, b]}\n" +
+		"    data_storage: {location_restrictions: {allowed_regions: [eu-west-1, eu-central-1]}, retention: {max_days: 30}}\n" +
+		"    custom:\n    - {id: a, when: 'action.type == \"egress\"', require: 'has(egress.tls) && egress.tls'}\n"
 	backends := []Backend{newInterpreter(t).Backend("documents"), careless(t)}
 	for seed := range uint64(200) {
-		tally, d, err := Trial(backends, seed, 50)
+		g, err := NewGenerator(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		actions := make([]*Action, 50)
+		for i := range actions {
+			if actions[i], err = g.Action(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tally, d, err := Compare(backends, seed, []Source{{ID: "a/b", YAML: yaml}}, actions)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,13 +94,15 @@ func TestCompareReportsWhatDoesNotCompile(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	refusing := Backend{"refusing", func([]Source) (Decide, error) { return nil, broken }}
-	if _, _, err := Trial([]Backend{newInterpreter(t).Backend("documents"), refusing}, 1, 1); !errors.Is(err, broken) || !strings.Contains(err.Error(), "refusing") {
+	source := []Source{{ID: "a/b", YAML: "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: a, require: 'has(egress.tls)'}]}\n"}}
+	actions := []*Action{NewAction([]byte(`{"action":{"type":"x"}}`))}
+	if _, _, err := Compare([]Backend{newInterpreter(t).Backend("documents"), refusing}, 1, source, actions); !errors.Is(err, broken) || !strings.Contains(err.Error(), "refusing") {
 		t.Errorf("error %v", err)
 	}
 	failing := Backend{"failing", func([]Source) (Decide, error) {
 		return func(*Action) (Outcome, error) { return Outcome{}, broken }, nil
 	}}
-	_, d, err := Trial([]Backend{newInterpreter(t).Backend("documents"), failing}, 1, 1)
+	_, d, err := Compare([]Backend{newInterpreter(t).Backend("documents"), failing}, 1, source, actions)
 	if err != nil || d == nil || !errors.Is(d.Failures[1], broken) || !strings.Contains(d.Error(), "failing: broken") {
 		t.Errorf("difference %v, error %v", d, err)
 	}
