@@ -83,6 +83,22 @@ type Violation struct {
 	Severity       Severity    `json:"severity"`
 	Message        string      `json:"message"`
 	Recommendation string      `json:"recommendation,omitzero"`
+	// Clauses are the parts of the rule that the action does not meet; empty
+	// for "default: deny".
+	Clauses []Clause `json:"clauses,omitzero"`
+}
+
+// Clause is a part of what a rule requires that an action does not meet.
+type Clause struct {
+	Clause string       `json:"clause"` // in CEL, with parameters as the values they have
+	Fields []FieldValue `json:"fields"` // what it looks at
+	Wanted string       `json:"wanted"` // in words
+}
+
+// FieldValue is a field of an action and what it says.
+type FieldValue struct {
+	Field string `json:"field"`
+	Value any    `json:"value,omitzero"` // nil if the field is absent, and in records
 }
 
 // RuleError is a rule that failed at run time, for example because it read a

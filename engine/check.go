@@ -85,6 +85,7 @@ func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
 			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
 				out := all[sources[i]]
 				out.expr, out.issues = env.Compile(sources[i])
+				runtime.Gosched() // decisions that are due go first
 			}
 		})
 	}
@@ -150,19 +151,21 @@ func (c *checkedPolicy) report(e policy.Expr, issues []expr.Issue) {
 }
 
 func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
-	compiled := compiledPrimitives()[source.Primitive]
-	if compiled == nil { // no document of policy.Parse has it
+	compile := compiledPrimitives()[source.Primitive]
+	if compile == nil { // no document of policy.Parse has it
 		c.findings = append(c.findings, mesh.Finding{
 			Position: source.Position, Level: mesh.LevelError, Rule: "unknown-rule", Message: source.Primitive + " is not a built-in rule",
 		})
 		c.rules = append(c.rules, &rule{id: source.ID})
 		return
 	}
+	compiled := compile()
 	p := compiled.primitive
 	c.rules = append(c.rules, &rule{
 		id: source.ID, when: compiled.when, require: compiled.require,
 		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(source.Values)},
-		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation, added: source.Added,
+		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation,
+		obligations: source.Obligations, added: source.Added,
 	})
 }
 
@@ -170,26 +173,35 @@ func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
 type compiledPrimitive struct {
 	primitive     *primitives.Primitive
 	env           *expr.Env
-	when, require *expr.Expr
+	when, require *expr.Expr // nil: always true
 }
 
-// compiledPrimitives compiles the library once. Its CEL is ours, so that a
-// fault in it is one of the program; the tests of this package compile it.
-var compiledPrimitives = sync.OnceValue(func() map[string]*compiledPrimitive {
-	out := map[string]*compiledPrimitive{}
+// compiledPrimitives holds the library by id. Each primitive is compiled once,
+// when the first policy uses it: most use few of them.
+var compiledPrimitives = sync.OnceValue(func() map[string]func() *compiledPrimitive {
+	out := map[string]func() *compiledPrimitive{}
 	for _, p := range primitives.All() {
-		rec := expr.Record{Name: ruleVariable}
-		for _, parameter := range p.Parameters {
-			rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})
-		}
-		env, err := expr.NewEnv([]expr.Record{rec}, predicateNames()...)
-		if err != nil {
-			panic(err)
-		}
-		out[p.ID] = &compiledPrimitive{primitive: p, env: env, when: mustCompile(env, p.When), require: mustCompile(env, p.Require)}
+		out[p.ID] = sync.OnceValue(func() *compiledPrimitive { return compilePrimitive(p) })
 	}
 	return out
 })
+
+// compilePrimitive compiles CEL that is ours, so that a fault in it is one of
+// the program; the tests of this package compile all of it.
+func compilePrimitive(p *primitives.Primitive) *compiledPrimitive {
+	rec := expr.Record{Name: ruleVariable}
+	for _, key := range p.Each {
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: key, Type: expr.StringType})
+	}
+	for _, parameter := range p.Parameters {
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})
+	}
+	env, err := expr.NewEnv([]expr.Record{rec}, predicateNames()...)
+	if err != nil {
+		panic(err)
+	}
+	return &compiledPrimitive{primitive: p, env: env, when: mustCompile(env, p.When), require: mustCompile(env, p.Require)}
+}
 
 // compiledPredicates are the predicates that rules share, by name.
 var compiledPredicates = sync.OnceValue(func() map[string]*expr.Expr {
@@ -212,7 +224,11 @@ func predicateNames() []string {
 	return names
 }
 
+// mustCompile returns nil for no expression.
 func mustCompile(env *expr.Env, source string) *expr.Expr {
+	if source == "" {
+		return nil
+	}
 	x, issues := env.Compile(source)
 	if x == nil {
 		panic(fmt.Sprintf("engine: primitive %q: %v", source, issues))
@@ -228,6 +244,8 @@ func parameterType(t primitives.Type) expr.Type {
 		return expr.IntType
 	case primitives.Texts:
 		return expr.ListOfString
+	case primitives.Number:
+		return expr.FloatType
 	}
 	return expr.StringType
 }

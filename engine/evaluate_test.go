@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -66,7 +67,7 @@ func TestModes(t *testing.T) {
 				t.Fatal(err)
 			}
 			var r engine.Result
-			p.Evaluate(tt.action, tt.phase, &r)
+			p.Evaluate(t.Context(), tt.action, tt.phase, &r)
 			got := []any{r.Allowed, r.WouldAllow, r.Evaluated, r.Mode, r.Weakened, len(r.Violations), len(r.Errors)}
 			want := []any{tt.allowed, tt.would, tt.evaluated, tt.wantMode, tt.weakened, tt.violations, tt.errors}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -86,7 +87,7 @@ func TestEmptyProgramAllows(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r engine.Result
-	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
 	if !r.Allowed || !r.WouldAllow || !r.Evaluated || r.Mode != "" {
 		t.Errorf("%+v", r)
 	}
@@ -106,7 +107,7 @@ func TestDenyOverridesAndOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r engine.Result
-	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
 	var got []string
 	for _, v := range r.Violations {
 		got = append(got, v.PolicyID+" "+v.RuleID)
@@ -120,7 +121,7 @@ func TestDenyOverridesAndOrder(t *testing.T) {
 	if diff := cmp.Diff([]mesh.Digest{"sha256:1", "sha256:3"}, r.Bundles); diff != "" {
 		t.Errorf("bundles (-want +got):\n%s", diff)
 	}
-	p.Evaluate(action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
 	if !r.Allowed || r.WouldAllow {
 		t.Errorf("with TLS: allowed %t, wouldAllow %t, want only monitored violations", r.Allowed, r.WouldAllow)
 	}
@@ -130,14 +131,14 @@ func TestDefaultDeny(t *testing.T) {
 	t.Parallel()
 	p := program(t, document(t, "p.yaml", custom(egressTLS)+"default: deny\n"))
 	var r engine.Result
-	p.Evaluate(action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
 	if r.Allowed || len(r.Violations) != 1 || r.Violations[0].RuleID != "default" || r.Policies[0].Decision != mesh.EvaluationDeny {
 		t.Errorf("no rule looks: %+v", r)
 	}
 	if len(r.Recommendations) != 1 || r.Recommendations[0] != r.Violations[0].Recommendation || r.Violations[0].Controls == nil {
 		t.Errorf("recommendations %q of %+v", r.Recommendations, r.Violations)
 	}
-	p.Evaluate(action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), engine.Inline, &r)
 	if !r.Allowed || len(r.Violations) > 0 {
 		t.Errorf("a rule looks: %+v", r)
 	}
@@ -151,18 +152,49 @@ func TestObligations(t *testing.T) {
 	tls, plain := action(t, `{"action":{"type":"egress"},"egress":{"tls":true}}`), action(t, `{"action":{"type":"egress"},"egress":{"tls":false}}`)
 	var r engine.Result
 	p := program(t, document(t, "p.yaml", custom(rules)))
-	p.Evaluate(tls, engine.Inline, &r)
+	p.Evaluate(t.Context(), tls, engine.Inline, &r)
 	want := []mesh.Obligation{{Type: "mask", Properties: map[string]any{"categories": []any{"pii"}}}, {Type: "notify"}, {Type: "mask"}}
 	if diff := cmp.Diff(want, r.Obligations); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
-	p.Evaluate(plain, engine.Inline, &r)
+	p.Evaluate(t.Context(), plain, engine.Inline, &r)
 	if r.Allowed || len(r.Obligations) > 0 {
 		t.Errorf("denied: %+v", r)
 	}
-	program(t, document(t, "p.yaml", custom(rules)+"enforcement: {mode: monitor}\n")).Evaluate(tls, engine.Inline, &r)
+	program(t, document(t, "p.yaml", custom(rules)+"enforcement: {mode: monitor}\n")).Evaluate(t.Context(), tls, engine.Inline, &r)
 	if len(r.Obligations) > 0 {
 		t.Errorf("a monitored policy obliges: %+v", r.Obligations)
+	}
+}
+
+// TestBuiltInObligations reads what built-in rules oblige to: one that requires
+// something, too, and one that does not.
+func TestBuiltInObligations(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", `version: "3.0.0"
+name: n
+rules:
+  data_minimization: {mask_fields: [iban]}
+  break_glass: {reason_required: true, review_within_hours: 24}
+`))
+	if diff := cmp.Diff([]string{"data_minimization.mask_fields"}, p.Policies()[0].Obliging); diff != "" {
+		t.Errorf("rules that only oblige (-want +got):\n%s", diff)
+	}
+	tests := []struct {
+		action string
+		want   []mesh.Obligation
+	}{
+		{`{"action":{"type":"data.read"},"data":{"fields":["iban"]}}`, []mesh.Obligation{{Type: "mask", Properties: map[string]any{"fields": []any{"iban"}}}}},
+		{`{"action":{"type":"data.delete"},"approval":{"breakGlass":true,"reason":"fire"}}`, []mesh.Obligation{{Type: "review", Properties: map[string]any{"withinHours": int64(24)}}}},
+		{`{"action":{"type":"data.delete"},"approval":{"breakGlass":true}}`, []mesh.Obligation{}},
+		{`{"action":{"type":"data.read"},"data":{"fields":["name"]}}`, []mesh.Obligation{}},
+	}
+	for _, tt := range tests {
+		var r engine.Result
+		p.Evaluate(t.Context(), action(t, tt.action), engine.Inline, &r)
+		if diff := cmp.Diff(tt.want, r.Obligations); diff != "" {
+			t.Errorf("%s: obligations (-want +got):\n%s", tt.action, diff)
+		}
 	}
 }
 
@@ -173,7 +205,7 @@ func TestFailedRulesAreEvidence(t *testing.T) {
 	for _, rule := range []string{`when: 'data.purpose == "x"', require: 'true'`, `when: 'data.purpose == "x"', obligations: [{type: mask}]`, `require: 'data.purpose == "x"'`} {
 		p := program(t, document(t, "p.yaml", custom("    - {id: a, controls: [\"gdpr:Art.5\"], "+rule+"}\n")+"default: deny\n"))
 		var r engine.Result
-		p.Evaluate(action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
+		p.Evaluate(t.Context(), action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
 		want := []mesh.PolicyEvaluation{{
 			PolicyID: "acme/p0", Decision: mesh.EvaluationError, Reason: "could not be evaluated: a", Mode: mesh.ModeEnforce,
 			Rules: []string{"a"}, Controls: []mesh.ControlID{"gdpr:Art.5"},
@@ -232,7 +264,7 @@ func TestErrors(t *testing.T) {
 			t.Parallel()
 			p := program(t, document(t, "p.yaml", custom("    - id: a\n      require: |\n        "+tt.expr+"\n")))
 			var r engine.Result
-			p.Evaluate(action(t, tt.action), engine.Inline, &r)
+			p.Evaluate(t.Context(), action(t, tt.action), engine.Inline, &r)
 			got := "true"
 			switch {
 			case len(r.Errors) > 0:
@@ -257,7 +289,7 @@ func TestRunawayLoopFails(t *testing.T) {
 	}
 	a.Data = &mesh.Data{Fields: fields}
 	var r engine.Result
-	p.Evaluate(a, engine.Inline, &r)
+	p.Evaluate(t.Context(), a, engine.Inline, &r)
 	if r.Allowed || len(r.Errors) != 1 || len(r.Violations) != 0 {
 		t.Errorf("%+v", r.Errors)
 	}
@@ -278,7 +310,7 @@ func TestIndexKeepsOrder(t *testing.T) {
 		"other":     {"any", "not"},
 	} {
 		var r engine.Result
-		p.Evaluate(action(t, `{"action":{"type":"`+actionType+`"}}`), engine.Inline, &r)
+		p.Evaluate(t.Context(), action(t, `{"action":{"type":"`+actionType+`"}}`), engine.Inline, &r)
 		if diff := cmp.Diff(want, r.Policies[0].Rules); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", actionType, diff)
 		}
@@ -295,11 +327,11 @@ func TestEvaluateConcurrently(t *testing.T) {
 		wg.Go(func() {
 			var r engine.Result
 			for range 50 {
-				p.Evaluate(good, engine.Inline, &r)
+				p.Evaluate(t.Context(), good, engine.Inline, &r)
 				if !r.Allowed {
 					t.Error("good is denied")
 				}
-				p.Evaluate(bad, engine.Inline, &r)
+				p.Evaluate(t.Context(), bad, engine.Inline, &r)
 				if r.Allowed || len(r.Violations) != 3 {
 					t.Error("bad is allowed")
 				}
@@ -315,7 +347,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	var r engine.Result
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Evaluate(a, engine.Inline, &r)
+		p.Evaluate(b.Context(), a, engine.Inline, &r)
 	}
 }
 
@@ -336,7 +368,7 @@ func ExampleProgram_Evaluate() {
 		return
 	}
 	var r engine.Result
-	p.Evaluate(a, engine.Inline, &r)
+	p.Evaluate(context.Background(), a, engine.Inline, &r)
 	fmt.Println("allowed:", r.Allowed)
 	for _, v := range r.Violations {
 		fmt.Println(v.PolicyID, v.RuleID, v.Controls, v.Message)

@@ -155,6 +155,9 @@ func RuleIndex(doc *policy.Document, controls policy.ControlIndex) map[string][]
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
 		binding, explicit := bound[r.ID]
+		if !explicit {
+			binding, explicit = bound[r.Primitive]
+		}
 		var ids []mesh.ControlID
 		if r.Primitive == "" {
 			ids = canonical(doc, r.Controls, controls)

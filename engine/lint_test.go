@@ -137,6 +137,24 @@ func TestLintBuiltInWithoutControls(t *testing.T) {
 	}
 }
 
+// TestRuleIndexOfMappings binds controls to all rules of a primitive, and to
+// one of them.
+func TestRuleIndexOfMappings(t *testing.T) {
+	t.Parallel()
+	doc := document(t, "p.yaml", `version: "3.0.0"
+name: n
+framework: SOC2
+rules: {tools: {by_role: {pay: [boss], refund: [boss]}, by_agent: {a1: [pay]}}}
+controls: {tools.by_role.*: ["acme:1"], tools.by_role.refund: ["acme:2"]}
+`)
+	want := map[string][]mesh.ControlID{
+		"tools.by_role.pay": {"acme:1"}, "tools.by_role.refund": {"acme:2"}, "tools.by_agent.a1": {"soc2:CC6.1", "soc2:CC6.3"},
+	}
+	if diff := cmp.Diff(want, engine.RuleIndex(doc, nil)); diff != "" {
+		t.Errorf("rule index (-want +got):\n%s", diff)
+	}
+}
+
 func TestFramework(t *testing.T) {
 	t.Parallel()
 	for label, want := range map[string]mesh.FrameworkID{"GDPR": "gdpr", "SOC 2": "soc2", "FedRAMP Moderate": "fedramp-moderate", "My_Own 1": "my-own-1"} {
@@ -194,7 +212,7 @@ func TestControlsComeFromTheIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r engine.Result
-	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
 	if diff := cmp.Diff([]mesh.ControlID{"acme:7"}, r.Violations[0].Controls); diff != "" {
 		t.Errorf("controls (-want +got):\n%s", diff)
 	}
@@ -270,7 +288,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 		var r engine.Result
-		p.Evaluate(a, engine.Inline, &r)
+		p.Evaluate(t.Context(), a, engine.Inline, &r)
 		if len(r.Errors) > 0 && r.Allowed {
 			t.Fatal("a rule that fails allows")
 		}

@@ -252,7 +252,7 @@ func TestMeaning(t *testing.T) {
 						a := &mesh.Action{Action: mesh.Operation{Type: actionType}, Data: &mesh.Data{}}
 						s.set(a)
 						in.set(a)
-						p.Evaluate(a, engine.Inline, &r)
+						p.Evaluate(t.Context(), a, engine.Inline, &r)
 						got := slices.ContainsFunc(r.Violations, func(v mesh.Violation) bool { return v.RuleID == m.rule })
 						if want := looks && !in.satisfied; got != want || len(r.Errors) > 0 {
 							t.Errorf("%s (%s), %s: violated is %t, want %t; errors %v", actionType, s.name, in.name, got, want, r.Errors)
@@ -274,7 +274,7 @@ func TestMeaningOfNothing(t *testing.T) {
 		"model.call": 0, "tool.call": 0, "subject.request": 6, "workflow.step": 0,
 	} {
 		var r engine.Result
-		p.Evaluate(&mesh.Action{Action: mesh.Operation{Type: actionType}}, engine.Inline, &r)
+		p.Evaluate(t.Context(), &mesh.Action{Action: mesh.Operation{Type: actionType}}, engine.Inline, &r)
 		if diff := cmp.Diff(want, len(r.Violations)); diff != "" || len(r.Errors) > 0 {
 			t.Errorf("%s: violations (-want +got):\n%s%s", actionType, diff, fmt.Sprint(r.Violations, r.Errors))
 		}

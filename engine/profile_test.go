@@ -94,8 +94,8 @@ func TestProfilesOnlyNarrow(t *testing.T) {
 		for range 20 {
 			a := d.action(t)
 			var s, l engine.Result
-			strict.Evaluate(a, engine.Inline, &s)
-			lax.Evaluate(a, engine.Inline, &l)
+			strict.Evaluate(t.Context(), a, engine.Inline, &s)
+			lax.Evaluate(t.Context(), a, engine.Inline, &l)
 			if s.Allowed && !l.Allowed {
 				t.Fatalf("the profile allows what its base refuses (%v)\naction %+v\nbase:\n%s\nprofile:\n%s\nfindings %v", l.Violations, a, baseSrc, src, findings)
 			}
@@ -163,14 +163,14 @@ func TestAddedRulesDoNotPermit(t *testing.T) {
 	}
 	p := compileOne(t, merged)
 	var r engine.Result
-	p.Evaluate(action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"egress"}}`), engine.Inline, &r)
 	if r.Allowed || len(r.Violations) != 1 || r.Violations[0].RuleID != policy.RuleDefault || !strings.Contains(r.Violations[0].Message, "base") {
 		t.Errorf("egress: %+v", r)
 	}
 	if p := r.Policies; len(p) != 1 || p[0].Decision != mesh.EvaluationDeny || p[0].Reason != "violated: default" || len(p[0].Rules) != 1 {
 		t.Errorf("policies %+v", p)
 	}
-	p.Evaluate(action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"data.read"}}`), engine.Inline, &r)
 	if !r.Allowed {
 		t.Errorf("reading: %+v", r)
 	}

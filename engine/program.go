@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -36,41 +35,6 @@ const (
 	Deferred              // the policies in audit mode, after it
 )
 
-// Result is what [Program.Evaluate] fills. The zero value is ready. Reusing one
-// overwrites its slices, so that whoever keeps one of them must clone it first;
-// what their elements refer to is never overwritten, belongs in part to the
-// program and must not be changed.
-type Result struct {
-	// Allowed is what the enforcement point must do: false if a policy in
-	// enforce mode was violated or could not be evaluated.
-	Allowed bool
-	// WouldAllow is false if any policy that ran was violated or could not be
-	// evaluated, whatever its mode.
-	WouldAllow bool
-	// Evaluated is false if there was nothing to run in this phase while
-	// policies wait for the deferred one.
-	Evaluated bool
-	// Mode is the strictest mode of the policies that ran; empty if none did.
-	Mode mesh.Mode
-	// Weakened is true if a policy that ran is in a weaker mode than its
-	// author gave it.
-	Weakened bool
-	// Violations are ordered by policy and then by the rule's place in it.
-	Violations []mesh.Violation
-	// Recommendations are those of the violations, each once.
-	Recommendations []string
-	// Obligations are those of the enforced policies' rules that looked at
-	// the action and are satisfied. Empty unless Allowed.
-	Obligations []mesh.Obligation
-	// Errors are the rules that failed.
-	Errors []mesh.RuleError
-	// Policies has an entry for each policy of which a rule looked at the
-	// action, or which denies what no rule looks at.
-	Policies []mesh.PolicyEvaluation
-	// Bundles are the digests of all policies that ran.
-	Bundles []mesh.Digest
-}
-
 // PolicyInfo describes one policy of a program.
 type PolicyInfo struct {
 	ID       string
@@ -87,8 +51,7 @@ type PolicyInfo struct {
 // concurrent use.
 type Program struct {
 	policies []*compiledPolicy
-	inline   []*compiledPolicy // enforce and monitor
-	deferred []*compiledPolicy // audit
+	phases   [2]*rulebook // by Phase
 }
 
 // compiledPolicy is one policy of a program.
@@ -96,10 +59,6 @@ type compiledPolicy struct {
 	info      PolicyInfo
 	byDefault rule    // what default: deny is violated as
 	rules     []*rule // in the order of the document
-	// byType holds the rules that can look at actions of one type, and others
-	// those that can look at the types not in it; both in order.
-	byType map[string][]*rule
-	others []*rule
 }
 
 // rule is one rule, built-in or custom, ready to run.
@@ -118,21 +77,37 @@ type rule struct {
 // Compile builds the program of the policies given, in their order. The error
 // is a *[mesh.Error] of code CodePolicyInvalid that carries the findings, or
 // of CodeInvalid if parameters or a mode do not fit.
-func Compile(policies []Policy) (*Program, error) {
-	p := &Program{}
-	for _, source := range policies {
+func Compile(policies []Policy) (*Program, error) { return CompileWith(policies, Bitmaps) }
+
+// CompileWith is [Compile] for a back end of choice. All of them give the same
+// results; those but [Bitmaps] are slow and there to be compared with it.
+func CompileWith(policies []Policy, back BackEnd) (*Program, error) {
+	compiled := make([]*compiledPolicy, len(policies))
+	for i, source := range policies {
 		c, err := compilePolicy(source)
 		if err != nil {
 			return nil, err
 		}
-		p.policies = append(p.policies, c)
+		compiled[i] = c
+	}
+	return newProgram(compiled, back), nil
+}
+
+// newProgram lowers the rules of policies.
+func newProgram(policies []*compiledPolicy, back BackEnd) *Program {
+	p := &Program{policies: policies}
+	var inline, deferred []*compiledPolicy
+	for _, c := range policies {
 		if c.info.Mode == mesh.ModeAudit {
-			p.deferred = append(p.deferred, c)
+			deferred = append(deferred, c)
 		} else {
-			p.inline = append(p.inline, c)
+			inline = append(inline, c)
 		}
 	}
-	return p, nil
+	p.phases[Inline], p.phases[Deferred] = newRulebook(inline, back), newRulebook(deferred, back)
+	p.phases[Inline].evaluated = len(inline) > 0 || len(policies) == 0
+	p.phases[Deferred].evaluated = len(deferred) > 0 || len(policies) == 0
+	return p
 }
 
 func compilePolicy(source Policy) (*compiledPolicy, error) {
@@ -176,7 +151,6 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 			c.info.Obliging = append(c.info.Obliging, r.id)
 		}
 	}
-	c.index()
 	return c, nil
 }
 
@@ -192,45 +166,9 @@ func denial(doc *policy.Document) rule {
 	return r
 }
 
-// index sorts the rules by the action types they can look at.
-func (c *compiledPolicy) index() {
-	c.byType = map[string][]*rule{}
-	for _, r := range c.rules {
-		for _, t := range r.types() {
-			c.byType[t] = nil
-		}
-	}
-	for _, r := range c.rules {
-		types := r.types()
-		if types == nil {
-			c.others = append(c.others, r)
-			types = slices.Collect(maps.Keys(c.byType))
-		}
-		for _, t := range slices.Compact(slices.Sorted(slices.Values(types))) {
-			c.byType[t] = append(c.byType[t], r)
-		}
-	}
-}
-
-// types returns the action types the rule can look at; nil means any.
-func (r *rule) types() []string {
-	if r.when == nil {
-		return nil
-	}
-	return r.when.ActionTypes()
-}
-
-// rulesFor returns the rules that can look at an action of that type.
-func (c *compiledPolicy) rulesFor(actionType string) []*rule {
-	if rules, ok := c.byType[actionType]; ok {
-		return rules
-	}
-	return c.others
-}
-
 // HasDeferred reports whether any policy is in audit mode, so that a
 // [Deferred] evaluation has to follow.
-func (p *Program) HasDeferred() bool { return len(p.deferred) > 0 }
+func (p *Program) HasDeferred() bool { return len(p.phases[Deferred].policies) > 0 }
 
 // Policies describes the policies of the program, in the order of [Compile].
 func (p *Program) Policies() []PolicyInfo {
@@ -246,14 +184,13 @@ func (p *Program) Policies() []PolicyInfo {
 // Enforced returns the same program with every policy in enforce mode: what
 // cases are decided with.
 func (p *Program) Enforced() *Program {
-	out := &Program{}
-	for _, c := range p.policies {
+	policies := make([]*compiledPolicy, len(p.policies))
+	for i, c := range p.policies {
 		enforced := *c
 		enforced.info.Mode, enforced.info.Weakened = mesh.ModeEnforce, false
-		out.policies = append(out.policies, &enforced)
+		policies[i] = &enforced
 	}
-	out.inline = out.policies
-	return out
+	return newProgram(policies, Bitmaps)
 }
 
 // strictest returns the stricter of two modes.

@@ -80,7 +80,7 @@ func TestDecisionsNameRulesAndControls(t *testing.T) {
 	p := program(t, load(t, filepath.Join("testdata", "sections.yaml")))
 	var r engine.Result
 
-	p.Evaluate(action(t, `{"action":{"type":"data.read"},"resource":{"type":"pii_data"},"data":{"categories":["pii"],"purpose":"marketing_without_consent"}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"data.read"},"resource":{"type":"pii_data"},"data":{"categories":["pii"],"purpose":"marketing_without_consent"}}`), engine.Inline, &r)
 	if r.Allowed || r.WouldAllow || !r.Evaluated || r.Mode != mesh.ModeEnforce {
 		t.Errorf("marketing without consent: %+v", r)
 	}
@@ -100,7 +100,7 @@ func TestDecisionsNameRulesAndControls(t *testing.T) {
 		t.Error("no recommendations")
 	}
 
-	p.Evaluate(action(t, `{"action":{"type":"data.read"},"data":{"categories":["pii"],"purpose":"user_support","consent":{"given":true,"purposes":["user_support"]}}}`), engine.Inline, &r)
+	p.Evaluate(t.Context(), action(t, `{"action":{"type":"data.read"},"data":{"categories":["pii"],"purpose":"user_support","consent":{"given":true,"purposes":["user_support"]}}}`), engine.Inline, &r)
 	if !r.Allowed || !r.WouldAllow || len(r.Violations) > 0 || len(r.Policies) != 1 {
 		t.Fatalf("support with consent: %+v", r)
 	}

@@ -97,7 +97,7 @@ func outcomes(t *testing.T, doc *policy.Document, rule policy.Rule, actions []*m
 	out := make([]string, len(actions))
 	var result engine.Result
 	for i, action := range actions {
-		program.Evaluate(action, engine.Inline, &result)
+		program.Evaluate(t.Context(), action, engine.Inline, &result)
 		out[i] = fmt.Sprint(len(result.Violations), len(result.Errors))
 	}
 	return out

@@ -239,7 +239,7 @@ func TestPacksLeaveHarmlessActionsAlone(t *testing.T) {
 func decide(t *testing.T, program *engine.Program, action *mesh.Action) []string {
 	t.Helper()
 	var result engine.Result
-	program.Evaluate(action, engine.Inline, &result)
+	program.Evaluate(t.Context(), action, engine.Inline, &result)
 	for _, e := range result.Errors {
 		t.Errorf("rule %s failed: %s", e.RuleID, e.Message)
 	}

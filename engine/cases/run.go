@@ -104,7 +104,7 @@ func (r *run) decide(ctx context.Context, c *Case) {
 		result.Failures = append(result.Failures, "not run: "+err.Error())
 	} else {
 		var got engine.Result
-		r.program.Evaluate(c.Action, engine.Inline, &got)
+		r.program.Evaluate(ctx, c.Action, engine.Inline, &got)
 		result.Failures = append(result.Failures, r.differences(&c.Want, &got)...)
 		r.cover(&got)
 	}

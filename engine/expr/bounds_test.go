@@ -102,7 +102,7 @@ func TestMatchesIsBounded(t *testing.T) {
 			if x == nil {
 				t.Fatal(issues)
 			}
-			got, err := x.Eval(&expr.Input{
+			got, err := x.Eval(t.Context(), &expr.Input{
 				Action:  &mesh.Action{Action: mesh.Operation{Type: tt.text}},
 				Records: map[string]expr.Values{"params": e.Bind(map[string]any{"form": tt.form, "forms": []any{}})},
 			})

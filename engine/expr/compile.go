@@ -8,7 +8,6 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -26,9 +25,10 @@ type Issue struct {
 // Expr is a compiled expression of type bool. It is immutable and safe for
 // concurrent use.
 type Expr struct {
+	env     *Env
 	checked *cel.Ast
-	program cel.Program
-	types   []string // the action types it can be true for; nil: any
+	plan    func() (cel.Program, error) // made at its first use
+	types   []string                    // the action types it can be true for; nil: any
 }
 
 // Compile parses and type-checks an expression. All faults are returned at
@@ -61,11 +61,28 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if issue, ok := e.checkCost(checked); !ok {
 		return nil, []Issue{issue}
 	}
-	program, err := e.cel.Program(checked, e.programOptions(checked.NativeRep())...)
-	if err != nil {
-		return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}
+	x := &Expr{env: e, checked: checked, plan: e.planner(checked.NativeRep()), types: typesOf(checked.NativeRep().Expr())}
+	if !lowered(checked.NativeRep()) {
+		if _, err := x.plan(); err != nil { // a constant that is no regular expression, or no time
+			return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}
+		}
 	}
-	return &Expr{checked: checked, program: program, types: typesOf(checked.NativeRep().Expr())}, nil
+	return x, nil
+}
+
+// lowered reports whether the engine has code of its own for the functions of
+// the expression, so that a program of cel-go is hardly ever needed.
+func lowered(a *ast.AST) bool {
+	own := true
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		switch x.Kind() {
+		case ast.ComprehensionKind, ast.MapKind, ast.StructKind:
+			own = false
+		case ast.CallKind:
+			own = own && nativeFunctions[x.AsCall().FunctionName()]
+		}
+	}))
+	return own
 }
 
 // checkKinds refuses what type-checks but has no use here.
@@ -125,39 +142,6 @@ func (e *Env) checkCost(checked *cel.Ast) (Issue, bool) {
 		Message: fmt.Sprintf("the expression can cost more than %d operations with lists of %d elements", MaxStaticCost, assumedElements),
 		Hint:    "avoid loops within loops; compare with lists of params by in",
 	}, false
-}
-
-// programOptions bounds the run-time cost where it is not bounded by the
-// length of the expression. Counting makes an evaluation about ten times as
-// expensive, which is why all others go without.
-func (e *Env) programOptions(a *ast.AST) []cel.ProgramOption {
-	unbounded := false
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		switch x.Kind() {
-		case ast.ComprehensionKind:
-			unbounded = true
-		case ast.CallKind:
-			unbounded = unbounded || x.AsCall().FunctionName() == overloads.Matches
-		}
-	}))
-	if !unbounded {
-		return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	}
-	return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), compiledOnce(), cel.CostLimit(MaxRunCost)}
-}
-
-// Eval evaluates the expression. An error means that it has no value: it read
-// an absent field, divided by zero, or cost too much.
-func (x *Expr) Eval(in *Input) (bool, error) {
-	out, _, err := x.program.Eval(in)
-	if err != nil {
-		return false, err
-	}
-	b, ok := out.(types.Bool)
-	if !ok {
-		return false, fmt.Errorf("the value is of type %s, not bool", out.Type().TypeName())
-	}
-	return bool(b), nil
 }
 
 // ActionTypes returns the action types for which the expression can be true or

@@ -79,7 +79,7 @@ func TestRecordsAndPredicates(t *testing.T) {
 			t.Errorf("%s: %v", source, issues)
 			continue
 		}
-		if got, err := x.Eval(in); got != want || err != nil {
+		if got, err := x.Eval(t.Context(), in); got != want || err != nil {
 			t.Errorf("%s = %t, %v, want %t", source, got, err, want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestRecordsAndPredicates(t *testing.T) {
 		t.Errorf("the predicate was asked %d times", asked)
 	}
 	x, _ := e.Compile(`rule.names == ["a"]`)
-	if _, err := x.Eval(in); err == nil {
+	if _, err := x.Eval(t.Context(), in); err == nil {
 		t.Error("reading an absent field of a record is no error")
 	}
 }

@@ -4,43 +4,38 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
 )
 
-// order says which of two values of a built-in rule's parameter is the
-// narrower one.
-type order string
-
-// The orders.
-const (
-	orderOn       order = "on"       // true
-	orderOff      order = "off"      // false: the flag allows something
-	orderEqual    order = "equal"    // only the same value
-	orderSubset   order = "subset"   // the list with fewer elements
-	orderSuperset order = "superset" // the list with more elements
-	orderAtMost   order = "at-most"  // the lower number
-	orderAtLeast  order = "at-least" // the higher number
-)
-
-// orderOf returns the order of a parameter by its path below rules; empty for
-// one nobody said anything about.
-func orderOf(path []string) order {
-	switch joined := strings.Join(path, "."); joined {
-	case "data_collection.consent_required", "data_collection.purpose_limitation":
-		return orderOn
-	case "data_collection.valid_purposes", "data_storage.location_restrictions.allowed_regions":
-		return orderSubset
-	case "data_collection.prohibited_purposes":
-		return orderSuperset
-	case "data_storage.encryption.key_rotation_days", "data_storage.retention.max_days":
-		return orderAtMost
-	case "data_storage.encryption.algorithm", "data_storage.retention.deletion_policy":
-		return orderEqual
+// orderOf returns how a profile may narrow a parameter by its path below rules; empty for
+// one nobody said anything about. Keys of mappings stand in the path where the
+// parameter has an asterisk.
+func orderOf(path []string) primitives.Narrowing {
+	for _, p := range parameterPaths() {
+		if slices.EqualFunc(p.elements, path, func(of, element string) bool { return of == element || of == "*" }) {
+			return p.narrows
+		}
 	}
-	if len(path) != 3 || path[0] != "data_subject_rights" {
-		return ""
-	}
-	return map[string]order{"enabled": orderOn, "response_time_hours": orderAtMost, "format": orderEqual}[path[2]]
+	return ""
 }
+
+// parameterPath is a parameter of the library.
+type parameterPath struct {
+	elements []string
+	narrows  primitives.Narrowing
+}
+
+var parameterPaths = sync.OnceValue(func() []parameterPath {
+	var all []parameterPath
+	for _, p := range primitives.All() {
+		for _, parameter := range p.Parameters {
+			all = append(all, parameterPath{strings.Split(parameter.Path, "."), parameter.Narrows})
+		}
+	}
+	return all
+})
 
 // narrows reports whether a profile's value of a parameter refuses all that
 // its base's refuses. base is nil where the base leaves the parameter out, which
@@ -53,22 +48,22 @@ func narrows(path []string, base, profile any) (ok, known bool) {
 		return true, true
 	case o == "":
 		return false, false
-	case o == orderOff:
+	case o == primitives.NarrowOff:
 		return profile == false, true
 	case base == nil:
 		return true, true
 	}
 	switch o {
-	case orderOn:
+	case primitives.NarrowOn:
 		return profile == true, true
-	case orderSubset:
+	case primitives.NarrowSubset:
 		return len(missing(profile, base)) == 0, true
-	case orderSuperset:
+	case primitives.NarrowSuperset:
 		return len(missing(base, profile)) == 0, true
-	case orderAtMost, orderAtLeast:
+	case primitives.NarrowAtMost, primitives.NarrowAtLeast:
 		b, isNumber := toFloat(base)
 		p, too := toFloat(profile)
-		return isNumber && too && (o == orderAtMost && p <= b || o == orderAtLeast && p >= b), true
+		return isNumber && too && (o == primitives.NarrowAtMost && p <= b || o == primitives.NarrowAtLeast && p >= b), true
 	}
 	return false, true
 }
@@ -100,19 +95,19 @@ func toFloat(v any) (float64, bool) {
 func explainOrder(path []string, base, profile any) (reason, remedy string) {
 	const keep = "leave it out to keep the base's value"
 	switch o := orderOf(path); o {
-	case orderOn:
+	case primitives.NarrowOn:
 		return "a profile may not switch it off", keep
-	case orderOff:
+	case primitives.NarrowOff:
 		return "a profile may not switch it on", keep
-	case orderSubset:
+	case primitives.NarrowSubset:
 		return "a profile may only leave out, and adds " + show(missing(profile, base)), keep + ", or list some of it"
-	case orderSuperset:
+	case primitives.NarrowSuperset:
 		return "a profile may only add, and leaves out " + show(missing(base, profile)), keep + ", or list all of it and more"
-	case orderAtMost:
+	case primitives.NarrowAtMost:
 		return "a profile may only lower it", keep + ", or write at most " + show(base)
-	case orderAtLeast:
+	case primitives.NarrowAtLeast:
 		return "a profile may only raise it", keep + ", or write at least " + show(base)
-	case orderEqual:
+	case primitives.NarrowEqual:
 		return "a profile must keep it", keep
 	}
 	return "nobody can tell whether that is narrower", keep

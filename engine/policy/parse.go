@@ -123,7 +123,7 @@ func (p *parser) document(root *yaml.Node) *Document {
 	if d.Extends != nil { // whether anything is missing depends on the base
 		p.findings = append(p.findings[:before], faults(p.findings[before:])...)
 	}
-	d.Rules = append(builtIn, p.custom(yamldoc.Get(rules, "custom"))...)
+	d.Rules = append(builtIn, p.custom(yamldoc.Get(rules, "custom"), builtIn)...)
 	slices.SortStableFunc(d.Rules, func(a, b Rule) int {
 		return cmp.Or(a.Position.Line-b.Position.Line, a.Position.Column-b.Position.Column)
 	})
@@ -183,7 +183,8 @@ func (p *parser) enforcement(n *yaml.Node) Enforcement {
 }
 
 // bindings reads the controls section. A rule it names must be built-in; that
-// the policy uses it is only expected.
+// the policy uses it is only expected. Where a primitive makes a rule for each
+// entry of a mapping, its id binds them all, and a rule's id that one.
 func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 	if n == nil {
 		return nil
@@ -191,10 +192,14 @@ func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 	var out []Binding
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
+		used := slices.ContainsFunc(rules, func(r Rule) bool {
+			return r.Primitive == key.Value || r.Primitive != "" && r.ID == key.Value
+		})
 		switch {
+		case used:
 		case primitives.Lookup(key.Value) == nil:
 			p.report(mesh.LevelError, key, "unknown-rule", yamldoc.Shorten(key.Value)+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
-		case !slices.ContainsFunc(rules, func(r Rule) bool { return r.Primitive == key.Value }):
+		default:
 			p.report(mesh.LevelWarning, key, "unused-controls", "the policy does not use the rule "+key.Value, "")
 		}
 		out = append(out, Binding{Rule: p.label(key), Controls: p.labels(n.Content[i+1])})

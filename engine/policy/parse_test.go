@@ -120,6 +120,63 @@ func TestParseWholeLanguage(t *testing.T) {
 	}
 }
 
+// TestParseMappings reads sections that make a rule for each entry of a mapping.
+func TestParseMappings(t *testing.T) {
+	t.Parallel()
+	d, findings := policy.Parse("p.yaml", []byte(`version: "3.0.0"
+name: Shop
+controls:
+  tools.by_role.*: ["soc2:CC6.3"]
+  tools.arguments.pay.values.amount.maximum: ["soc2:PI1.2"]
+rules:
+  tools:
+    by_role:
+      crm.lookup: [support]
+      pay: [manager]
+    arguments:
+      pay:
+        required: [amount]
+        values:
+          amount: {maximum: 1000, optional: true}
+          note: {pattern: "[a-z ]*"}
+  data_minimization: {mask_fields: [iban]}
+  agents: {identity_required: false}
+`))
+	if len(findings) > 0 {
+		t.Fatalf("findings: %v", findings)
+	}
+	type rule struct {
+		ID, Primitive string
+		Line          int
+		Values        map[string]any
+		Obligations   []mesh.Obligation
+	}
+	var got []rule
+	for _, r := range d.Rules {
+		got = append(got, rule{r.ID, r.Primitive, r.Position.Line, r.Values, r.Obligations})
+	}
+	want := []rule{
+		{"tools.by_role.crm.lookup", "tools.by_role.*", 9, map[string]any{"tool": "crm.lookup", "roles": []any{"support"}}, nil},
+		{"tools.by_role.pay", "tools.by_role.*", 10, map[string]any{"tool": "pay", "roles": []any{"manager"}}, nil},
+		{"tools.arguments.pay.required", "tools.arguments.*.required", 13, map[string]any{"tool": "pay", "required": []any{"amount"}}, nil},
+		{
+			"tools.arguments.pay.values.amount.maximum", "tools.arguments.*.values.*.maximum", 15,
+			map[string]any{"tool": "pay", "argument": "amount", "maximum": 1000.0, "optional": true}, nil,
+		},
+		{
+			"tools.arguments.pay.values.note.pattern", "tools.arguments.*.values.*.pattern", 16,
+			map[string]any{"tool": "pay", "argument": "note", "pattern": "[a-z ]*"}, nil,
+		},
+		{
+			"data_minimization.mask_fields", "data_minimization.mask_fields", 17, map[string]any{"mask_fields": []any{"iban"}},
+			[]mesh.Obligation{{Type: "mask", Properties: map[string]any{"fields": []any{"iban"}}}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+}
+
 func TestParseFindings(t *testing.T) {
 	t.Parallel()
 	wantFindings(t, []findingsTest{
@@ -185,34 +242,69 @@ func wantFindings(t *testing.T, tests []findingsTest) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, findings := policy.Parse("p.yaml", []byte(tt.src))
-			if (d == nil) != mesh.HasErrors(findings) {
-				t.Errorf("document %v beside findings %v", d, findings)
-			}
-			var got []string
-			for _, f := range findings {
-				if f.Rule == "no-rules" && !strings.Contains(tt.name, "nothing") {
-					continue
-				}
-				if f.File != "p.yaml" {
-					t.Errorf("finding without its file: %v", f)
-				}
-				s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
-				if f.Hint != "" {
-					s += " (" + f.Hint + ")"
-				}
-				got = append(got, s)
-			}
-			all := strings.Join(got, "\n")
-			for _, w := range tt.want {
-				if !strings.Contains(all, w) {
-					t.Errorf("no finding %q", w)
-				}
-			}
-			if len(tt.want) == 0 && len(got) > 0 || t.Failed() {
-				t.Errorf("findings:\n%s", all)
-			}
+			checkFindings(t, tt.src, tt.want, strings.Contains(tt.name, "nothing"))
 		})
+	}
+}
+
+// TestParseFindingsOfParameters holds the values of built-in rules to what
+// their primitives say of them.
+func TestParseFindingsOfParameters(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	tests := []struct {
+		name, src string
+		want      []string // as of TestParseFindings
+	}{
+		{"a name nobody can write", head + "rules:\n  tools: {by_role: {\"pay all\": [boss]}}\n", []string{"4:21 wrong-value pay all is not a valid name"}},
+		{"no regular expression", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[a\"}}}}}\n", []string{"4:54 wrong-value \"[a\" is not a regex"}},
+		{"a score that cannot be", head + "rules:\n  content: {max_injection_score: 3}\n", []string{"4:34 wrong-value 3 is more than 1"}},
+		{"an input that is none", head + "rules:\n  operations: {required_inputs: {any: [agent.ident]}}\n", []string{"4:40 wrong-value \"agent.ident\" is not one of", "did you mean agent.id?"}},
+		{"two rules of one id", head + "rules:\n  tools:\n    arguments:\n      p: {values: {a.values.b: {maximum: 1}}}\n      p.values.a: {values: {b: {maximum: 1}}}\n",
+			[]string{"7:33 duplicate-id the value in line 6 makes a rule tools.arguments.p.values.a.values.b.maximum, too"}},
+		{"the id of a built-in rule's", head + "rules:\n  tools: {by_role: {pay: [boss]}}\n  custom: [{id: tools.by_role.pay, require: 'true'}]\n", []string{"5:17 reserved-id the id tools.by_role.pay is that of a built-in rule"}},
+		{"controls of an entry that is none", head + "rules:\n  tools: {by_role: {pay: [boss]}}\ncontrols: {tools.by_role.buy: [\"soc2:CC6.3\"]}\n", []string{"5:12 unknown-rule tools.by_role.buy is not a built-in rule"}},
+		{"warning: an option nobody reads", head + "rules:\n  sessions: {step_up: {max_age_seconds: 60}}\n",
+			[]string{"4:24 unused-option max_age_seconds has no effect (add sessions.step_up.tools or sessions.step_up.actions or sessions.step_up.classifications)"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			checkFindings(t, tt.src, tt.want, false)
+		})
+	}
+}
+
+// checkFindings parses a policy and looks for each finding wanted; none wanted
+// means none at all. That a policy has no rules counts only if it is asked for.
+func checkFindings(t *testing.T, src string, want []string, noRules bool) {
+	t.Helper()
+	d, findings := policy.Parse("p.yaml", []byte(src))
+	if (d == nil) != mesh.HasErrors(findings) {
+		t.Errorf("document %v beside findings %v", d, findings)
+	}
+	var got []string
+	for _, f := range findings {
+		if f.Rule == "no-rules" && !noRules {
+			continue
+		}
+		if f.File != "p.yaml" {
+			t.Errorf("finding without its file: %v", f)
+		}
+		s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
+		if f.Hint != "" {
+			s += " (" + f.Hint + ")"
+		}
+		got = append(got, s)
+	}
+	all := strings.Join(got, "\n")
+	for _, w := range want {
+		if !strings.Contains(all, w) {
+			t.Errorf("no finding %q", w)
+		}
+	}
+	if len(want) == 0 && len(got) > 0 || t.Failed() {
+		t.Errorf("findings:\n%s", all)
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// The test that compares the schema writes it.
+//go:generate go test -run TestSchemaIsGenerated$ -update .
+
 //go:embed schema/policy-v3.0.0.json
 var policySchema []byte
 

@@ -50,6 +50,7 @@ type node struct {
 	Type                 string
 	Ref                  string `json:"$ref"`
 	Properties           map[string]*node
+	PatternProperties    map[string]*node
 	AdditionalProperties any
 	Required             []string
 	Items                *node
@@ -151,7 +152,7 @@ func TestPolicySchemaHasThePrimitives(t *testing.T) {
 	want := map[string]string{}
 	for _, p := range primitives.All() {
 		for _, parameter := range p.Parameters {
-			want[parameter.Path] = map[primitives.Type]string{primitives.Flag: "boolean", primitives.Text: "string", primitives.Count: "integer", primitives.Texts: "array"}[parameter.Type]
+			want[parameter.Path] = map[primitives.Type]string{primitives.Flag: "boolean", primitives.Text: "string", primitives.Count: "integer", primitives.Texts: "array", primitives.Number: "number"}[parameter.Type]
 		}
 		if p.ID != p.Parameters[0].Path {
 			t.Errorf("%s: its first parameter is %s", p.ID, p.Parameters[0].Path)
@@ -172,6 +173,9 @@ func leaves(root *node, path string, n *node, out map[string]string) {
 	}
 	for name, child := range n.Properties {
 		leaves(root, path+"."+name, child, out)
+	}
+	for _, child := range n.PatternProperties {
+		leaves(root, path+".*", child, out)
 	}
 }
 

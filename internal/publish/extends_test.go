@@ -87,7 +87,7 @@ func TestProfileFromSourcesToDecision(t *testing.T) {
 	}
 	host, environment := "files.example", "ward"
 	var r engine.Result
-	program.Evaluate(&mesh.Action{
+	program.Evaluate(t.Context(), &mesh.Action{
 		Action: mesh.Operation{Type: mesh.TypeEgress}, Environment: &environment, Data: &mesh.Data{Categories: []string{}}, Egress: &mesh.Egress{Host: &host},
 	}, engine.Inline, &r)
 	if len(r.Violations) != 2 || r.Violations[0].RuleID != "drawings" || !cmp.Equal(r.Violations[1].Controls, []mesh.ControlID{"gdpr:Art.7"}) {

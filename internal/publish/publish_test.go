@@ -154,7 +154,7 @@ func decide(t *testing.T, b *bundle.Bundle) {
 	}
 	host := "files.example"
 	var r engine.Result
-	program.Evaluate(&mesh.Action{Action: mesh.Operation{Type: mesh.TypeEgress}, Data: &mesh.Data{Categories: []string{}}, Egress: &mesh.Egress{Host: &host}}, engine.Inline, &r)
+	program.Evaluate(t.Context(), &mesh.Action{Action: mesh.Operation{Type: mesh.TypeEgress}, Data: &mesh.Data{Categories: []string{}}, Egress: &mesh.Egress{Host: &host}}, engine.Inline, &r)
 	if !r.Allowed || r.WouldAllow || len(r.Violations) != 1 || !cmp.Equal(r.Violations[0].Controls, []mesh.ControlID{"acme-export:7.2", "gdpr:Art.5"}) {
 		t.Errorf("decided %+v", r)
 	}

@@ -61,7 +61,7 @@ func (e *Evaluator) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		evaluations, err := e.evaluate(records, done)
+		evaluations, err := e.evaluate(ctx, records, done)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (e *Evaluator) evaluatedAlready(at uint64) (map[string]bool, error) {
 
 // evaluate returns the evaluations of the records that have an action beside
 // them and were not evaluated yet.
-func (e *Evaluator) evaluate(records []journal.Record, done map[string]bool) ([]journal.Record, error) {
+func (e *Evaluator) evaluate(ctx context.Context, records []journal.Record, done map[string]bool) ([]journal.Record, error) {
 	var evaluations []journal.Record
 	for _, r := range records {
 		if len(r.Local) == 0 {
@@ -115,7 +115,7 @@ func (e *Evaluator) evaluate(records []journal.Record, done map[string]bool) ([]
 			delete(done, id)
 			continue
 		}
-		evaluation, err := e.evaluateOne(event.Decision, r.Local)
+		evaluation, err := e.evaluateOne(ctx, event.Decision, r.Local)
 		if err != nil {
 			return nil, err
 		}
@@ -128,17 +128,17 @@ var errNoDecision = errors.New("the record is no decision")
 
 // evaluateOne composes the second record of an event. It is evaluated by the
 // set in force now, and names the bundles that did it.
-func (e *Evaluator) evaluateOne(rec *mesh.DecisionRecord, local []byte) ([]byte, error) {
+func (e *Evaluator) evaluateOne(ctx context.Context, rec *mesh.DecisionRecord, local []byte) ([]byte, error) {
 	var r engine.Result
 	now := time.Now()
 	program := e.point.Current().Program
 	action, actionErr := decode.Action(local)
 	if actionErr == nil {
-		program.Evaluate(action, engine.Deferred, &r)
+		program.Evaluate(ctx, action, engine.Deferred, &r)
 	}
 	rec.EvaluationNanos = time.Since(now).Nanoseconds()
 	rec.Mode, rec.Weakened, rec.Evaluated, rec.WouldAllow = r.Mode, r.Weakened, r.Evaluated, r.WouldAllow
-	rec.Violations, rec.Obligations, rec.Errors, rec.Bundles = noneIsNil(r.Violations), nil, noneIsNil(r.Errors), noneIsNil(r.Bundles)
+	rec.Violations, rec.Obligations, rec.Errors, rec.Bundles = withoutValues(r.Violations), nil, noneIsNil(r.Errors), noneIsNil(r.Bundles)
 	rec.Entry.PolicyEvaluations = notNil(r.Policies)
 	reason := ""
 	switch {

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
+)
+
+// Why an action is denied by default.
+const (
+	deniedByDefault = "no rule of the policy looks at this action, and the policy denies by default"
+	deniedByBase    = "no rule of the policy's base looks at this action, and the base denies by default"
+)
+
+// Expand puts a verdict into words and overwrites r. in must still be bound to
+// the action of the verdict.
+func (p *Program) Expand(in *Input, v *Verdict, r *Result) {
+	b := in.book
+	r.reset(b, v)
+	in.looked = v.AppendLooked(in.looked[:0])
+	e := expansion{in: in, result: r, looked: in.looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
+	for len(e.looked) > 0 || len(e.defaults) > 0 {
+		e.policy()
+	}
+	if !r.Allowed {
+		r.Obligations = r.Obligations[:0]
+	}
+}
+
+// reset empties r but keeps its memory. Slices are never nil: they are lists on
+// the wire.
+func (r *Result) reset(b *rulebook, v *Verdict) {
+	r.Allowed, r.WouldAllow = v.Allowed, v.WouldAllow
+	r.Evaluated, r.Weakened, r.Mode, r.Bundles = b.evaluated, b.weakened, b.mode, b.bundles
+	r.Violations, r.Recommendations = notNil(r.Violations), notNil(r.Recommendations)
+	r.Obligations, r.Errors, r.Policies = notNil(r.Obligations), notNil(r.Errors), notNil(r.Policies)
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s[:0]
+}
+
+// expansion walks the rules that looked at an action, policy by policy.
+type expansion struct {
+	in         *Input
+	result     *Result
+	looked     []int32
+	violations []Violation
+	failures   []Failure
+	defaults   []int32
+}
+
+// verdictOf collects what one policy makes of the action. A rule that failed has
+// looked at it: whether it applies is what nobody knows.
+type verdictOf struct {
+	looked   []string
+	controls []mesh.ControlID
+	violated []string
+	failed   []string
+}
+
+// policy takes the next policy from what is left.
+func (e *expansion) policy() {
+	b := e.in.book
+	next := int32(len(b.policies))
+	if len(e.looked) > 0 {
+		next = b.policyOf[e.looked[0]]
+	}
+	denied := len(e.defaults) > 0 && e.defaults[0] <= next
+	if denied {
+		next = e.defaults[0]
+		e.defaults = e.defaults[1:]
+	}
+	c := b.policies[next]
+	v := verdictOf{looked: make([]string, 0, e.count(next))}
+	for len(e.looked) > 0 && b.policyOf[e.looked[0]] == next {
+		e.rule(c, e.looked[0], &v)
+		e.looked = e.looked[1:]
+	}
+	if denied { // rules that a profile added may have looked at it
+		e.violate(c, &c.byDefault, nil, &v)
+	}
+	e.result.Policies = append(e.result.Policies, v.evaluation(c))
+}
+
+// count returns how many rules of a policy looked at the action.
+func (e *expansion) count(policy int32) int {
+	n := 0
+	for n < len(e.looked) && e.in.book.policyOf[e.looked[n]] == policy {
+		n++
+	}
+	return n
+}
+
+func (e *expansion) rule(c *compiledPolicy, i int32, v *verdictOf) {
+	rule := e.in.book.rules[i]
+	v.looked = append(v.looked, rule.id)
+	v.controls = append(v.controls, rule.controls...)
+	violations := 0
+	for violations < len(e.violations) && e.violations[violations].Rule == i {
+		violations++
+	}
+	switch {
+	case violations > 0:
+		e.violate(c, rule, e.clauses(i, e.violations[:violations]), v)
+		e.violations = e.violations[violations:]
+	case len(e.failures) > 0 && e.failures[0].Rule == i:
+		e.fail(c, rule, e.failures[0].When, v)
+		e.failures = e.failures[1:]
+	case c.info.Mode == mesh.ModeEnforce:
+		// Monitored policies only watch: what they would oblige to is not done.
+		e.result.Obligations = append(e.result.Obligations, rule.obligations...)
+	}
+}
+
+func (e *expansion) violate(c *compiledPolicy, rule *rule, clauses []mesh.Clause, v *verdictOf) {
+	r := e.result
+	v.violated = append(v.violated, rule.id)
+	controls := rule.controls
+	if controls == nil {
+		controls = []mesh.ControlID{}
+	}
+	r.Violations = append(r.Violations, mesh.Violation{
+		PolicyID: c.info.ID, RuleID: rule.id, Controls: controls,
+		Severity: rule.severity, Message: rule.message, Recommendation: rule.recommendation, Clauses: clauses,
+	})
+	if rule.recommendation != "" && !slices.Contains(r.Recommendations, rule.recommendation) {
+		r.Recommendations = append(r.Recommendations, rule.recommendation)
+	}
+}
+
+func (e *expansion) fail(c *compiledPolicy, rule *rule, when bool, v *verdictOf) {
+	v.failed = append(v.failed, rule.id)
+	part, x := "require", rule.require
+	if when {
+		part, x = "when", rule.when
+	}
+	e.result.Errors = append(e.result.Errors, mesh.RuleError{
+		PolicyID: c.info.ID, RuleID: rule.id, Message: part + ": " + e.reason(x, rule).Error(),
+	})
+}
+
+var errNoValue = errors.New("it has no value for this action")
+
+// reason asks cel-go why an expression has no value, in its words.
+func (e *expansion) reason(x *expr.Expr, rule *rule) error {
+	_, err := x.Eval(e.in.Context(), &expr.Input{Action: e.in.Action(), Records: rule.records, Predicate: e.in.Ask})
+	if err == nil {
+		return errNoValue
+	}
+	return err
+}
+
+// evaluation puts the verdict of a policy into the words of the audit entry.
+func (v *verdictOf) evaluation(c *compiledPolicy) mesh.PolicyEvaluation {
+	out := mesh.PolicyEvaluation{
+		PolicyID: c.info.ID, Mode: c.info.Mode, Decision: mesh.EvaluationAllow,
+		Rules: v.looked, Controls: sortControls(v.controls),
+	}
+	if out.Controls == nil {
+		out.Controls = []mesh.ControlID{}
+	}
+	switch {
+	case len(v.looked) == 0:
+		out.Decision, out.Reason = mesh.EvaluationDeny, c.byDefault.message
+	case len(v.violated) > 0 && len(v.failed) > 0:
+		out.Decision, out.Reason = mesh.EvaluationDeny, fmt.Sprintf("violated: %s; could not be evaluated: %s", joined(v.violated), joined(v.failed))
+	case len(v.violated) > 0:
+		out.Decision, out.Reason = mesh.EvaluationDeny, "violated: "+joined(v.violated)
+	case len(v.failed) > 0:
+		out.Decision, out.Reason = mesh.EvaluationError, "could not be evaluated: "+joined(v.failed)
+	default:
+		out.Reason = "satisfied: " + joined(v.looked)
+	}
+	return out
+}

@@ -1,0 +1,51 @@
+package lower
+
+// Truth is the value of a boolean term: CEL's true, false or error, as in
+// Kleene's strong logic.
+type Truth uint8
+
+// The truth values.
+const (
+	False Truth = iota
+	True
+	Error
+)
+
+func truth(b bool) Truth {
+	if b {
+		return True
+	}
+	return False
+}
+
+func (v Truth) not() Truth {
+	switch v {
+	case True:
+		return False
+	case False:
+		return True
+	}
+	return Error
+}
+
+// and is the conjunction: false wins over an error.
+func (v Truth) and(w Truth) Truth {
+	switch {
+	case v == False || w == False:
+		return False
+	case v == Error || w == Error:
+		return Error
+	}
+	return True
+}
+
+// or is the disjunction: true wins over an error.
+func (v Truth) or(w Truth) Truth {
+	switch {
+	case v == True || w == True:
+		return True
+	case v == Error || w == Error:
+		return Error
+	}
+	return False
+}

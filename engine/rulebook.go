@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// BackEnd is a way of evaluating rules.
+type BackEnd int
+
+// The back ends.
+const (
+	Bitmaps  BackEnd = iota // what decides in production
+	Closures                // one closure for each condition and each demand
+	CEL                     // cel-go for each of them: the authority on meaning
+)
+
+// rulebook is the rules of the policies that run in one phase, ready to be
+// matched.
+type rulebook struct {
+	policies []*compiledPolicy
+	rules    []*rule
+	policyOf []int32 // by rule
+	enforced []bool  // by policy
+	demands  [][]demand
+	denying  []int32 // the policies that deny by default
+	matcher  *lower.Matcher
+
+	// What every result says, whatever the action is.
+	evaluated, weakened bool
+	mode                mesh.Mode
+	bundles             []mesh.Digest
+}
+
+func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
+	b := &rulebook{policies: policies, bundles: []mesh.Digest{}}
+	var lowered []lower.Rule
+	for i, c := range policies {
+		for _, r := range c.rules {
+			b.rules = append(b.rules, r)
+			b.policyOf = append(b.policyOf, int32(i))
+			watched := int32(i)
+			if r.added {
+				watched = -1
+			}
+			lowered = append(lowered, lower.Rule{When: r.term(r.when, back), Require: r.term(r.require, back), Policy: watched})
+		}
+		b.enforced = append(b.enforced, c.info.Mode == mesh.ModeEnforce)
+		if c.info.DenyByDefault {
+			b.denying = append(b.denying, int32(i))
+		}
+		b.mode = strictest(b.mode, c.info.Mode)
+		b.weakened = b.weakened || c.info.Weakened
+		if c.info.Digest != "" && !slices.Contains(b.bundles, c.info.Digest) {
+			b.bundles = append(b.bundles, c.info.Digest)
+		}
+	}
+	opts := lower.Options{Definitions: definitions(back), Watched: b.denying}
+	if back == Closures {
+		opts.BackEnd = lower.Closures
+	}
+	b.matcher = lower.Build(lowered, opts)
+	b.demands = make([][]demand, len(b.rules))
+	for i := range b.rules {
+		b.demands[i] = demandsOf(b.matcher.Demands(i))
+	}
+	return b
+}
+
+// term returns what is to be lowered of an expression; nil if there is none.
+func (r *rule) term(x *expr.Expr, back BackEnd) *term.Term {
+	switch {
+	case x == nil:
+		return nil
+	case back == CEL:
+		return x.Opaque(r.records)
+	}
+	return x.Term(r.records)
+}
+
+// definitions are the predicates as terms.
+func definitions(back BackEnd) map[string]*term.Term {
+	out := map[string]*term.Term{}
+	for name, x := range compiledPredicates() {
+		if out[name] = x.Term(nil); back == CEL {
+			out[name] = x.Opaque(nil)
+		}
+	}
+	return out
+}
+
+// policy returns the policy of a rule.
+func (b *rulebook) policy(rule int32) *compiledPolicy { return b.policies[b.policyOf[rule]] }

@@ -1,0 +1,194 @@
+// Package term is the engine's own form of an expression: what is left of
+// type-checked CEL once macros are expanded and parameters have become
+// constants. A [Term] is built by engine/expr, which knows CEL, and lowered to
+// code by engine/lower, which does not; what the engine has no code for is an
+// [Opaque] term that cel-go evaluates.
+//
+// Boolean terms have three values, as CEL has: true, false and error. Conjunction
+// and disjunction are those of Kleene's strong logic (CEL specification,
+// "Logical Operators"), so a term may be regrouped and distributed freely, but
+// x || !x is no tautology.
+package term
+
+import (
+	"context"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
+)
+
+// Op says what a [Term] is.
+type Op uint8
+
+// The operations. What a term reads and is absent is an error.
+const (
+	Const      Op = iota // Value
+	Fail                 // always an error: a parameter that has no value
+	Read                 // the value at Leaf
+	Has                  // whether there is a value at Leaf
+	Key                  // the value at Name of the map Args[0]
+	HasKey               // whether the map Args[0] has Name
+	Element              // the loop variable, or its field Name
+	HasElement           // whether the loop variable has the field Name
+	Not
+	And // of two or more
+	Or  // of two or more
+	Cond
+	Eq
+	Ne
+	Lt
+	Le
+	Gt
+	Ge
+	In // Args[0] is an element of the list, or a key of the map, Args[1]
+	StartsWith
+	EndsWith
+	Contains
+	Size
+	Neg
+	Add
+	Sub
+	Mul
+	Div
+	Mod
+	Exists    // Args[1] holds for an element of the list Args[0]
+	All       // Args[1] holds for all elements of the list Args[0]
+	Predicate // the answer to the predicate Name
+	Opaque    // what Program decides
+)
+
+// Kind is the static type of a term.
+type Kind uint8
+
+// The kinds. Other is every type that only cel-go computes with.
+const (
+	Dyn Kind = iota // known at run time only: a value of a free-form map
+	Bool
+	Int
+	Float
+	Text
+	Null
+	Texts // list of texts
+	List  // a list constant
+	Findings
+	Finding // one element of Findings
+	Map
+	Other
+)
+
+// Term is one node of an expression. It is immutable.
+type Term struct {
+	Op      Op
+	Kind    Kind
+	Args    []*Term
+	Leaf    *shape.Leaf // of Read and Has
+	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Opaque, the parameters in it
+	Value   any         // of Const: nil, bool, int64, float64, string or []any of those
+	Program Program     // of Opaque
+	Source  string      // of Opaque: the expression in CEL
+}
+
+// Program decides what has no code in the engine.
+type Program interface {
+	// Decide returns the value of the expression for what in says. The error
+	// is that it has none.
+	Decide(in Input) (bool, error)
+}
+
+// Input is what a [Program] reads.
+type Input interface {
+	Action() *mesh.Action
+	// Ask returns the answer to a predicate.
+	Ask(predicate string) (bool, error)
+	// Context ends when nobody waits for the answer any more.
+	Context() context.Context
+}
+
+// Constant returns the term of a value.
+func Constant(v any) *Term { return &Term{Op: Const, Kind: kindOf(v), Value: v} }
+
+func kindOf(v any) Kind {
+	switch v.(type) {
+	case nil:
+		return Null
+	case bool:
+		return Bool
+	case int64:
+		return Int
+	case float64:
+		return Float
+	case string:
+		return Text
+	case []any:
+		return List
+	}
+	return Other
+}
+
+// IsConst reports whether t is the boolean constant v.
+func (t *Term) IsConst(v bool) bool { return t.Op == Const && t.Value == v }
+
+// Negate returns the negation of a boolean term.
+func Negate(t *Term) *Term {
+	switch {
+	case t.Op == Not:
+		return t.Args[0]
+	case t.IsConst(true), t.IsConst(false):
+		return Constant(!t.IsConst(true))
+	}
+	return &Term{Op: Not, Kind: Bool, Args: []*Term{t}}
+}
+
+// Conjunction returns the conjunction of boolean terms, without what is true;
+// false if any is. Of none it is true.
+func Conjunction(terms ...*Term) *Term { return join(And, true, terms) }
+
+// Disjunction returns the disjunction of boolean terms, without what is false;
+// true if any is. Of none it is false.
+func Disjunction(terms ...*Term) *Term { return join(Or, false, terms) }
+
+// join flattens and folds. neutral is the value that changes nothing; the other
+// one decides, also against errors.
+func join(op Op, neutral bool, terms []*Term) *Term {
+	var args []*Term
+	for _, t := range terms {
+		switch {
+		case t.IsConst(neutral):
+		case t.IsConst(!neutral):
+			return t
+		case t.Op == op:
+			args = append(args, t.Args...)
+		default:
+			args = append(args, t)
+		}
+	}
+	switch len(args) {
+	case 0:
+		return Constant(neutral)
+	case 1:
+		return args[0]
+	}
+	return &Term{Op: op, Kind: Bool, Args: args}
+}
+
+// Conjuncts returns the parts of a conjunction; t itself if it is none, nothing
+// for true.
+func (t *Term) Conjuncts() []*Term {
+	switch {
+	case t.Op == And:
+		return t.Args
+	case t.IsConst(true):
+		return nil
+	}
+	return []*Term{t}
+}
+
+// Walk calls visit for t and, where that returns true, for what is below it.
+func (t *Term) Walk(visit func(*Term) bool) {
+	if !visit(t) {
+		return
+	}
+	for _, a := range t.Args {
+		a.Walk(visit)
+	}
+}
