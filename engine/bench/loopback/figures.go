@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/ai-agent-mesh/mesh/engine/bench/engines"
 	"github.com/ai-agent-mesh/mesh/engine/bench/measure"
 	"github.com/ai-agent-mesh/mesh/engine/bench/workload"
 )
@@ -43,15 +44,24 @@ type Plan struct {
 }
 
 // Measure asks a server over every network: in each repetition batches, single
-// actions, and the same answered with an empty decision.
+// actions, and the same answered with an empty decision. A server that does not
+// decide as the reference does is an error.
 func Measure(ctx context.Context, s *Server, shape workload.Shape, plan Plan) ([]Figures, error) {
-	singles, batches, err := bodies(shape)
+	set, err := workload.Make(shape)
 	if err != nil {
 		return nil, err
 	}
+	singles, batches, err := bodies(set)
+	if err != nil {
+		return nil, err
+	}
+	want := engines.Reference(set)
 	var all []Figures
 	for _, network := range Networks {
 		f := Figures{Server: s.Name, Network: network}
+		if err := check(ctx, s.Decide(network), batches, want); err != nil {
+			return nil, fmt.Errorf("checking %s over %s: %w", s.Name, network, err)
+		}
 		for range plan.Repetitions {
 			for _, part := range []struct {
 				into   *[]float64
@@ -76,11 +86,7 @@ func Measure(ctx context.Context, s *Server, shape workload.Shape, plan Plan) ([
 }
 
 // bodies are the actions of a set as requests.
-func bodies(shape workload.Shape) (singles, batches [][]byte, err error) {
-	set, err := workload.Make(shape)
-	if err != nil {
-		return nil, nil, err
-	}
+func bodies(set *workload.Set) (singles, batches [][]byte, err error) {
 	for i, a := range set.Actions {
 		body, err := json.Marshal(a)
 		if err != nil {

@@ -215,7 +215,7 @@ func (p *page) method(r *suite.Results) {
 	p.line("- Processor time is that of the process, the garbage collector included.")
 	p.line("- Percentiles are over blocks, for about %s a run, and medians of %d runs. They are on the wall: whatever else the machine does is in them.",
 		duration(r.Plan.SpreadFor), r.Plan.Repetitions)
-	p.line("- The HTTP client writes requests made beforehand over 8 open connections, one at a time on each.")
+	p.line("- What answers over HTTP is checked in the same way. The client writes requests made beforehand over 8 open connections, one at a time on each.")
 	if r.Machine.Load != "" {
 		p.line("- The load average of the machine was %s when the run began.", r.Machine.Load)
 	}
