@@ -61,7 +61,7 @@ func Full() Plan {
 func Quick() Plan {
 	small := workload.Shape{Rules: 100, Relevant: 20}
 	return Plan{
-		Quick: true, Repetitions: 1, For: time.Millisecond, SpreadFor: time.Millisecond,
+		Quick: true, Repetitions: 1, For: time.Millisecond, SpreadFor: 10 * time.Millisecond,
 		Shapes:   []workload.Shape{small, {Rules: 100, Relevant: 50, Overlap: true}},
 		Headline: small,
 		Few:      workload.Shape{Rules: 10, Relevant: 10}, Many: workload.Shape{Rules: 100, Relevant: 10},

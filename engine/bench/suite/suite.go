@@ -158,7 +158,11 @@ func (p *Plan) spreads(t *Table, workers []*worker.Worker) error {
 			if row.Engine != engines.Hand && row.Engine != engines.Mesh {
 				continue
 			}
-			s, err := w.Spread(p.blocks(measure.Medians(row.Costs)))
+			blocks := p.blocks(measure.Medians(row.Costs))
+			if blocks < fewestBlocks {
+				continue
+			}
+			s, err := w.Spread(blocks)
 			if err != nil {
 				return err
 			}
@@ -168,10 +172,16 @@ func (p *Plan) spreads(t *Table, workers []*worker.Worker) error {
 	return nil
 }
 
-// blocks is how many blocks of calls of that cost are measured.
+// Blocks of a run: with fewer there is no percentile to speak of, and more
+// tell nothing new.
+const (
+	fewestBlocks = 20
+	mostBlocks   = 2000
+)
+
+// blocks is how many blocks of calls of that cost there is time for.
 func (p *Plan) blocks(c measure.Cost) int {
-	const fewest, most = 20, 2000
-	return min(max(int(float64(p.SpreadFor)/(c.Wall*measure.BlockSize)), fewest), most)
+	return min(int(float64(p.SpreadFor)/(c.CPU*measure.BlockSize)), mostBlocks)
 }
 
 func (r *Results) growth(ctx context.Context) (err error) {

@@ -1,7 +1,7 @@
 // Command enginebench compares the product's decisions with those of other
 // engines and writes the report.
 //
-//	go -C engine/bench run ./cmd/enginebench [-quick] [-out FILE] [-http=false]
+//	go -C engine/bench run ./cmd/enginebench [-quick] [-headline] [-http=false] [-out FILE]
 //
 // With -runtime it also measures the product's program over HTTP. That program
 // decides by what its data directory has in force; -policy writes a document
@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	flags.SetOutput(progress)
 	quick := flags.Bool("quick", false, "show that everything works, with figures that mean nothing")
 	file := flags.String("out", "", "`file` to write the report to (default: standard output)")
+	headline := flags.Bool("headline", false, "compare the engines by one set alone, the one that most targets are about")
 	overHTTP := flags.Bool("http", true, "measure decisions over HTTP, too")
 	policy := flags.String("policy", "", "write the rules that are served over HTTP as one policy to this `file`, and do nothing else")
 	program := flags.String("runtime", "", "measure this `program`, mesh-runtime, over HTTP, too")
@@ -64,6 +65,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	plan := suite.Full()
 	if *quick {
 		plan = suite.Quick()
+	}
+	if *headline {
+		plan.Shapes = []workload.Shape{plan.Headline}
 	}
 	if *policy != "" {
 		return writePolicy(*policy, plan.LoopbackShape)
