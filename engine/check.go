@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -21,21 +23,125 @@ const (
 
 // checkedPolicy is a document whose expressions were compiled.
 type checkedPolicy struct {
-	env      *expr.Env
-	compiled map[string]*compiled // by source
-	rules    []*rule              // like doc.Rules, without controls and values of params
+	checker  *checker
+	doc      *policy.Document
+	rules    []*rule // like doc.Rules, without controls and values of params
 	findings []mesh.Finding
 }
 
 // check compiles every expression of a document.
-func check(doc *policy.Document) *checkedPolicy {
-	env, err := expr.NewEnv([]expr.Record{paramsRecord(doc)}, predicateNames()...)
-	if err != nil { // a name that policy.Parse let through and CEL refuses
+func check(doc *policy.Document) *checkedPolicy { return newChecker(doc).check(doc) }
+
+// checker compiles the expressions of documents, those that they share once.
+type checker struct {
+	env      *expr.Env // of what reads no parameter
+	envs     map[*policy.Document]*expr.Env
+	failed   map[*policy.Document]error
+	compiled map[source]*compiled
+}
+
+// source is an expression and what it is checked against.
+type source struct {
+	env  *expr.Env
+	text string
+}
+
+// compiled is what became of one expression.
+type compiled struct {
+	expr   *expr.Expr // nil if it has errors
+	issues []expr.Issue
+}
+
+// newChecker compiles the expressions of custom rules on every processor:
+// parsing CEL is what takes the time of large policies.
+func newChecker(docs ...*policy.Document) *checker {
+	k := &checker{
+		env: plainEnv(), envs: map[*policy.Document]*expr.Env{}, failed: map[*policy.Document]error{}, compiled: map[source]*compiled{},
+	}
+	var sources []source
+	for _, doc := range docs {
+		if err := k.prepare(doc); err != nil {
+			k.failed[doc] = err
+			continue
+		}
+		for i := range doc.Rules {
+			for _, e := range []policy.Expr{doc.Rules[i].When, doc.Rules[i].Require} {
+				if s := k.source(doc, e); !e.IsZero() && k.compiled[s] == nil {
+					k.compiled[s] = &compiled{}
+					sources = append(sources, s)
+				}
+			}
+		}
+	}
+	compileAll(sources, k.compiled)
+	return k
+}
+
+// plainEnv is what expressions are checked against that read no parameter.
+var plainEnv = sync.OnceValue(func() *expr.Env {
+	env, err := expr.NewEnv(nil, predicateNames()...)
+	if err != nil {
+		panic(err) // the tests of this package make it
+	}
+	return env
+})
+
+// prepare makes the env of a document in which something reads parameters. The
+// error is a name that policy.Parse let through and CEL refuses.
+func (k *checker) prepare(doc *policy.Document) (err error) {
+	reads := func(r policy.Rule) bool { return readsParams(r.When) || readsParams(r.Require) }
+	if len(doc.Params) > 0 || slices.ContainsFunc(doc.Rules, reads) {
+		k.envs[doc], err = expr.NewEnv([]expr.Record{paramsRecord(doc)}, predicateNames()...)
+	}
+	return err
+}
+
+// readsParams reports whether an expression may read parameters, or was meant
+// to.
+func readsParams(e policy.Expr) bool { return strings.Contains(e.Source, "param") }
+
+func (k *checker) source(doc *policy.Document, e policy.Expr) source {
+	if readsParams(e) {
+		return source{k.envs[doc], e.Source}
+	}
+	return source{k.env, e.Source}
+}
+
+// compileAll fills compiled for the sources.
+func compileAll(sources []source, compiled map[source]*compiled) {
+	var next atomic.Int64
+	var crashed atomic.Pointer[string]
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(sources)) {
+		workers.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					trace := fmt.Sprintf("%v\n%s", p, debug.Stack())
+					crashed.Store(&trace)
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
+				s := sources[i]
+				out := compiled[s]
+				out.expr, out.issues = s.env.Compile(s.text)
+				runtime.Gosched() // decisions that are due go first
+			}
+		})
+	}
+	workers.Wait()
+	if trace := crashed.Load(); trace != nil {
+		panic(*trace) // where the caller can recover it, as without workers
+	}
+}
+
+// check puts together what became of a document that the checker was made for.
+func (k *checker) check(doc *policy.Document) *checkedPolicy {
+	if err := k.failed[doc]; err != nil {
 		return &checkedPolicy{findings: []mesh.Finding{{
 			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
 		}}}
 	}
-	c := &checkedPolicy{env: env, compiled: compileAll(env, doc)}
+	c := &checkedPolicy{checker: k, doc: doc}
 	if doc.Unresolved() {
 		c.findings = append(c.findings, mesh.Finding{
 			Position: doc.Extends.Position, Level: mesh.LevelError, Rule: "unresolved-base", Message: "the base " + doc.Extends.String() + " was not read",
@@ -50,50 +156,6 @@ func check(doc *policy.Document) *checkedPolicy {
 		}
 	}
 	return c
-}
-
-// compiled is what became of one expression.
-type compiled struct {
-	expr   *expr.Expr // nil if it has errors
-	issues []expr.Issue
-}
-
-// compileAll compiles the expressions of custom rules, each source once and on
-// every processor: parsing CEL is what takes the time of a large policy.
-func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
-	all := map[string]*compiled{}
-	var sources []string
-	for i := range doc.Rules {
-		for _, e := range []policy.Expr{doc.Rules[i].When, doc.Rules[i].Require} {
-			if !e.IsZero() && all[e.Source] == nil {
-				all[e.Source] = &compiled{}
-				sources = append(sources, e.Source)
-			}
-		}
-	}
-	var next atomic.Int64
-	var crashed atomic.Pointer[string]
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(sources)) {
-		workers.Go(func() {
-			defer func() {
-				if p := recover(); p != nil {
-					trace := fmt.Sprintf("%v\n%s", p, debug.Stack())
-					crashed.Store(&trace)
-				}
-			}()
-			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
-				out := all[sources[i]]
-				out.expr, out.issues = env.Compile(sources[i])
-				runtime.Gosched() // decisions that are due go first
-			}
-		})
-	}
-	workers.Wait()
-	if trace := crashed.Load(); trace != nil {
-		panic(*trace) // where the caller can recover it, as without workers
-	}
-	return all
 }
 
 func paramsRecord(doc *policy.Document) expr.Record {
@@ -139,7 +201,7 @@ func (c *checkedPolicy) compile(e policy.Expr) *expr.Expr {
 	if e.IsZero() {
 		return nil
 	}
-	out := c.compiled[e.Source]
+	out := c.checker.compiled[c.checker.source(c.doc, e)]
 	c.report(e, out.issues)
 	return out.expr
 }

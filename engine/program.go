@@ -82,9 +82,16 @@ func Compile(policies []Policy) (*Program, error) { return CompileWith(policies,
 // CompileWith is [Compile] for a back end of choice. All of them give the same
 // results; those but [Bitmaps] are slow and there to be compared with it.
 func CompileWith(policies []Policy, back BackEnd) (*Program, error) {
+	var docs []*policy.Document
+	for _, source := range policies {
+		if source.Document != nil {
+			docs = append(docs, source.Document)
+		}
+	}
+	checker := newChecker(docs...)
 	compiled := make([]*compiledPolicy, len(policies))
 	for i, source := range policies {
-		c, err := compilePolicy(source)
+		c, err := compilePolicy(source, checker)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +117,7 @@ func newProgram(policies []*compiledPolicy, back BackEnd) *Program {
 	return p
 }
 
-func compilePolicy(source Policy) (*compiledPolicy, error) {
+func compilePolicy(source Policy, checker *checker) (*compiledPolicy, error) {
 	doc := source.Document
 	if doc == nil {
 		return nil, mesh.Errorf(mesh.CodeInvalid, "policy %s has no document", source.ID)
@@ -122,7 +129,7 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked := check(doc)
+	checked := checker.check(doc)
 	if mesh.HasErrors(checked.findings) {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "policy %s does not compile", source.ID).
 			WithFindings(checked.findings).WithHint("run mesh policy lint on it")
@@ -138,7 +145,7 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 	if source.Mode != "" && source.Mode.WeakerThan(c.info.Mode) {
 		c.info.Mode, c.info.Weakened = source.Mode, true
 	}
-	paramValues := checked.env.Bind(params)
+	paramValues := plainEnv().Bind(params)
 	for i := range doc.Rules {
 		r := checked.rules[i]
 		r.controls = index[r.id]
