@@ -67,6 +67,7 @@ test: build tools lint check-generated ## everything: lint, drift, unit tests, e
 	@$(if $(RACE),,echo 'test: no C compiler ($(CC)) found: the race detector is off. Install one to have it on.')
 	$(REPORT) \
 		-- $(GO) -C tools/testreport test -json ./... \
+		-- $(GO) -C engine/bench test -json -timeout $(TIMEOUT) ./... \
 		-- $(if $(RACE),env CGO_ENABLED=1) $(GO) test -json -vet=off $(RACE) -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v '^$(MODULE)/e2e') \
 		-- $(GO) test -json -vet=off -count=1 -timeout $(TIMEOUT) ./e2e/...
 	@$(if $(RACE),,echo 'test: the race detector was off.')
@@ -103,13 +104,21 @@ fuzz: official ## run every fuzz target for FUZZTIME (10s)
 	@grep -rlE '^func Fuzz[A-Za-z0-9_]*\(' --include='*_test.go' --exclude-dir=tools . | sort | while read -r file; do \
 		grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$file" | cut -c6- | while read -r target; do \
 			echo "fuzz: $$(dirname "$$file") $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+			$(GO) -C "$$(dirname "$$file")" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . </dev/null; \
 		done; \
 	done
 
 .PHONY: bench
 bench: official ## benchmarks of the decision path, the journal and the registry
 	$(GO) test -run '^$$' -bench . -benchmem ./engine/... ./runtime/... ./registry/...
+
+# The peers it compares with are its own module's, not the product's. The flags
+# are those of its tests, so that one build of the peers serves both.
+.PHONY: bench-engine
+bench-engine: ## compare decisions with other engines' and write docs/benchmarks/engine.md; BENCH holds further flags
+	@mkdir -p bin docs/benchmarks
+	$(GO) -C engine/bench build -o $(CURDIR)/bin/enginebench ./cmd/enginebench
+	bin/enginebench -out docs/benchmarks/engine.md $(BENCH)
 
 ##@ Write
 

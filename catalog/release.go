@@ -15,6 +15,7 @@ import (
 // release has only names, digest, status, reason and time.
 type Release struct {
 	hubapi.Bundle
+	Extends  []string // namespace/name@digest, the nearest first
 	Controls []hubapi.BoundControl
 	Rules    []hubapi.RuleSummary
 	Readme   string
@@ -141,7 +142,7 @@ func (b *Bundles) Get(ctx context.Context, tenant mesh.TenantID, ref mesh.Bundle
 		return hubapi.BundleDetail{}, fmt.Errorf("listing the versions of %s: %w", ref, err)
 	}
 	return hubapi.BundleDetail{
-		Bundle: r.Bundle, Controls: list(r.Controls), Rules: list(r.Rules), Readme: r.Readme,
+		Bundle: r.Bundle, Extends: list(r.Extends), Controls: list(r.Controls), Rules: list(r.Rules), Readme: r.Readme,
 		SignedBy: list(r.SignedBy), Versions: list(versions),
 	}, nil
 }

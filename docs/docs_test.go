@@ -87,6 +87,7 @@ func TestPoliciesLint(t *testing.T) {
 	}
 	seen := 0
 	for _, list := range blocks(t) {
+		var before lastPolicy
 		for _, b := range list {
 			text, ok := asPolicy(b.text)
 			if b.language != "yaml" || !ok {
@@ -95,8 +96,13 @@ func TestPoliciesLint(t *testing.T) {
 			seen++
 			doc, findings := policy.Parse(b.name, []byte(text))
 			if doc != nil {
-				findings = append(findings, engine.Lint(doc, controls)...)
+				merged, found := policy.Resolve(doc, before)
+				findings = append(findings, found...)
+				if merged != nil {
+					findings = append(findings, engine.Lint(merged, controls)...)
+				}
 			}
+			before = lastPolicy(text)
 			for _, f := range findings {
 				t.Errorf("%s: %s", b.name, f)
 			}
@@ -107,15 +113,28 @@ func TestPoliciesLint(t *testing.T) {
 	}
 }
 
+// lastPolicy stands for every base: a profile in a document extends the policy
+// that is shown before it.
+type lastPolicy string
+
+// Base implements [policy.Resolver].
+func (l lastPolicy) Base(mesh.BundleRef, mesh.Digest) ([]byte, error) { return []byte(l), nil }
+
 // TestCasesPass runs the cases a document shows against the last whole policy
 // before them.
 func TestCasesPass(t *testing.T) {
 	t.Parallel()
 	for _, list := range blocks(t) {
 		var last *policy.Document
+		var before lastPolicy
 		for _, b := range list {
 			if text, ok := asPolicy(b.text); ok && b.language == "yaml" && text == b.text {
-				last, _ = policy.Parse(b.name, []byte(text))
+				doc, findings := policy.Parse(b.name, []byte(text))
+				if doc == nil {
+					t.Fatal(findings)
+				}
+				last, _ = policy.Resolve(doc, before)
+				before = lastPolicy(text)
 			}
 			if !strings.HasPrefix(b.text, "policy: ") || b.language != "yaml" {
 				continue

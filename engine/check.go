@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -21,30 +23,27 @@ const (
 
 // checkedPolicy is a document whose expressions were compiled.
 type checkedPolicy struct {
-	env      *expr.Env
-	compiled map[string]*compiled // by source
-	rules    []*rule              // like doc.Rules, without controls and values of params
+	checker  *checker
+	doc      *policy.Document
+	rules    []*rule // like doc.Rules, without controls and values of params
 	findings []mesh.Finding
 }
 
 // check compiles every expression of a document.
-func check(doc *policy.Document) *checkedPolicy {
-	env, err := expr.NewEnv([]expr.Record{paramsRecord(doc)}, predicateNames()...)
-	if err != nil { // a name that policy.Parse let through and CEL refuses
-		return &checkedPolicy{findings: []mesh.Finding{{
-			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
-		}}}
-	}
-	c := &checkedPolicy{env: env, compiled: compileAll(env, doc)}
-	for i := range doc.Rules {
-		r := &doc.Rules[i]
-		if r.Primitive != "" {
-			c.builtIn(doc, r)
-		} else {
-			c.custom(r)
-		}
-	}
-	return c
+func check(doc *policy.Document) *checkedPolicy { return newChecker(doc).check(doc) }
+
+// checker compiles the expressions of documents, those that they share once.
+type checker struct {
+	env      *expr.Env // of what reads no parameter
+	envs     map[*policy.Document]*expr.Env
+	failed   map[*policy.Document]error
+	compiled map[source]*compiled
+}
+
+// source is an expression and what it is checked against.
+type source struct {
+	env  *expr.Env
+	text string
 }
 
 // compiled is what became of one expression.
@@ -53,19 +52,63 @@ type compiled struct {
 	issues []expr.Issue
 }
 
-// compileAll compiles the expressions of custom rules, each source once and on
-// every processor: parsing CEL is what takes the time of a large policy.
-func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
-	all := map[string]*compiled{}
-	var sources []string
-	for i := range doc.Rules {
-		for _, e := range []policy.Expr{doc.Rules[i].When, doc.Rules[i].Require} {
-			if !e.IsZero() && all[e.Source] == nil {
-				all[e.Source] = &compiled{}
-				sources = append(sources, e.Source)
+// newChecker compiles the expressions of custom rules on every processor:
+// parsing CEL is what takes the time of large policies.
+func newChecker(docs ...*policy.Document) *checker {
+	k := &checker{
+		env: plainEnv(), envs: map[*policy.Document]*expr.Env{}, failed: map[*policy.Document]error{}, compiled: map[source]*compiled{},
+	}
+	var sources []source
+	for _, doc := range docs {
+		if err := k.prepare(doc); err != nil {
+			k.failed[doc] = err
+			continue
+		}
+		for i := range doc.Rules {
+			for _, e := range []policy.Expr{doc.Rules[i].When, doc.Rules[i].Require} {
+				if s := k.source(doc, e); !e.IsZero() && k.compiled[s] == nil {
+					k.compiled[s] = &compiled{}
+					sources = append(sources, s)
+				}
 			}
 		}
 	}
+	compileAll(sources, k.compiled)
+	return k
+}
+
+// plainEnv is what expressions are checked against that read no parameter.
+var plainEnv = sync.OnceValue(func() *expr.Env {
+	env, err := expr.NewEnv(nil, predicateNames()...)
+	if err != nil {
+		panic(err) // the tests of this package make it
+	}
+	return env
+})
+
+// prepare makes the env of a document in which something reads parameters. The
+// error is a name that policy.Parse let through and CEL refuses.
+func (k *checker) prepare(doc *policy.Document) (err error) {
+	reads := func(r policy.Rule) bool { return readsParams(r.When) || readsParams(r.Require) }
+	if len(doc.Params) > 0 || slices.ContainsFunc(doc.Rules, reads) {
+		k.envs[doc], err = expr.NewEnv([]expr.Record{paramsRecord(doc)}, predicateNames()...)
+	}
+	return err
+}
+
+// readsParams reports whether an expression may read parameters, or was meant
+// to.
+func readsParams(e policy.Expr) bool { return strings.Contains(e.Source, "param") }
+
+func (k *checker) source(doc *policy.Document, e policy.Expr) source {
+	if readsParams(e) {
+		return source{k.envs[doc], e.Source}
+	}
+	return source{k.env, e.Source}
+}
+
+// compileAll fills compiled for the sources.
+func compileAll(sources []source, compiled map[source]*compiled) {
 	var next atomic.Int64
 	var crashed atomic.Pointer[string]
 	var workers sync.WaitGroup
@@ -78,8 +121,10 @@ func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
 				}
 			}()
 			for i := next.Add(1) - 1; i < int64(len(sources)); i = next.Add(1) - 1 {
-				out := all[sources[i]]
-				out.expr, out.issues = env.Compile(sources[i])
+				s := sources[i]
+				out := compiled[s]
+				out.expr, out.issues = s.env.Compile(s.text)
+				runtime.Gosched() // decisions that are due go first
 			}
 		})
 	}
@@ -87,7 +132,30 @@ func compileAll(env *expr.Env, doc *policy.Document) map[string]*compiled {
 	if trace := crashed.Load(); trace != nil {
 		panic(*trace) // where the caller can recover it, as without workers
 	}
-	return all
+}
+
+// check puts together what became of a document that the checker was made for.
+func (k *checker) check(doc *policy.Document) *checkedPolicy {
+	if err := k.failed[doc]; err != nil {
+		return &checkedPolicy{findings: []mesh.Finding{{
+			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
+		}}}
+	}
+	c := &checkedPolicy{checker: k, doc: doc}
+	if doc.Unresolved() {
+		c.findings = append(c.findings, mesh.Finding{
+			Position: doc.Extends.Position, Level: mesh.LevelError, Rule: "unresolved-base", Message: "the base " + doc.Extends.String() + " was not read",
+		})
+	}
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		if r.Primitive != "" {
+			c.builtIn(doc, r)
+		} else {
+			c.custom(r)
+		}
+	}
+	return c
 }
 
 func paramsRecord(doc *policy.Document) expr.Record {
@@ -114,7 +182,7 @@ func paramType(p policy.Param) expr.Type {
 func (c *checkedPolicy) custom(source *policy.Rule) {
 	r := &rule{
 		id: source.ID, severity: source.Severity, message: source.Message,
-		recommendation: source.Recommendation, obligations: source.Obligations,
+		recommendation: source.Recommendation, obligations: source.Obligations, added: source.Added,
 	}
 	r.when = c.compile(source.When)
 	r.require = c.compile(source.Require)
@@ -133,7 +201,7 @@ func (c *checkedPolicy) compile(e policy.Expr) *expr.Expr {
 	if e.IsZero() {
 		return nil
 	}
-	out := c.compiled[e.Source]
+	out := c.checker.compiled[c.checker.source(c.doc, e)]
 	c.report(e, out.issues)
 	return out.expr
 }
@@ -145,19 +213,21 @@ func (c *checkedPolicy) report(e policy.Expr, issues []expr.Issue) {
 }
 
 func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
-	compiled := compiledPrimitives()[source.Primitive]
-	if compiled == nil { // no document of policy.Parse has it
+	compile := compiledPrimitives()[source.Primitive]
+	if compile == nil { // no document of policy.Parse has it
 		c.findings = append(c.findings, mesh.Finding{
 			Position: source.Position, Level: mesh.LevelError, Rule: "unknown-rule", Message: source.Primitive + " is not a built-in rule",
 		})
 		c.rules = append(c.rules, &rule{id: source.ID})
 		return
 	}
+	compiled := compile()
 	p := compiled.primitive
 	c.rules = append(c.rules, &rule{
 		id: source.ID, when: compiled.when, require: compiled.require,
 		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(source.Values)},
 		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation,
+		obligations: source.Obligations, added: source.Added,
 	})
 }
 
@@ -165,26 +235,35 @@ func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
 type compiledPrimitive struct {
 	primitive     *primitives.Primitive
 	env           *expr.Env
-	when, require *expr.Expr
+	when, require *expr.Expr // nil: always true
 }
 
-// compiledPrimitives compiles the library once. Its CEL is ours, so that a
-// fault in it is one of the program; the tests of this package compile it.
-var compiledPrimitives = sync.OnceValue(func() map[string]*compiledPrimitive {
-	out := map[string]*compiledPrimitive{}
+// compiledPrimitives holds the library by id. Each primitive is compiled once,
+// when the first policy uses it: most use few of them.
+var compiledPrimitives = sync.OnceValue(func() map[string]func() *compiledPrimitive {
+	out := map[string]func() *compiledPrimitive{}
 	for _, p := range primitives.All() {
-		rec := expr.Record{Name: ruleVariable}
-		for _, parameter := range p.Parameters {
-			rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})
-		}
-		env, err := expr.NewEnv([]expr.Record{rec}, predicateNames()...)
-		if err != nil {
-			panic(err)
-		}
-		out[p.ID] = &compiledPrimitive{primitive: p, env: env, when: mustCompile(env, p.When), require: mustCompile(env, p.Require)}
+		out[p.ID] = sync.OnceValue(func() *compiledPrimitive { return compilePrimitive(p) })
 	}
 	return out
 })
+
+// compilePrimitive compiles CEL that is ours, so that a fault in it is one of
+// the program; the tests of this package compile all of it.
+func compilePrimitive(p *primitives.Primitive) *compiledPrimitive {
+	rec := expr.Record{Name: ruleVariable}
+	for _, key := range p.Each {
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: key, Type: expr.StringType})
+	}
+	for _, parameter := range p.Parameters {
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})
+	}
+	env, err := expr.NewEnv([]expr.Record{rec}, predicateNames()...)
+	if err != nil {
+		panic(err)
+	}
+	return &compiledPrimitive{primitive: p, env: env, when: mustCompile(env, p.When), require: mustCompile(env, p.Require)}
+}
 
 // compiledPredicates are the predicates that rules share, by name.
 var compiledPredicates = sync.OnceValue(func() map[string]*expr.Expr {
@@ -207,7 +286,11 @@ func predicateNames() []string {
 	return names
 }
 
+// mustCompile returns nil for no expression.
 func mustCompile(env *expr.Env, source string) *expr.Expr {
+	if source == "" {
+		return nil
+	}
 	x, issues := env.Compile(source)
 	if x == nil {
 		panic(fmt.Sprintf("engine: primitive %q: %v", source, issues))
@@ -223,6 +306,8 @@ func parameterType(t primitives.Type) expr.Type {
 		return expr.IntType
 	case primitives.Texts:
 		return expr.ListOfString
+	case primitives.Number:
+		return expr.FloatType
 	}
 	return expr.StringType
 }

@@ -12,7 +12,8 @@ import (
 // may be bound again and again.
 type Input struct {
 	lower.Input
-	book *rulebook
+	book   *rulebook
+	looked []int32 // scratch of Expand
 }
 
 // Violation is a part of a rule's demand that an action does not meet: Rule

@@ -167,6 +167,37 @@ func TestObligations(t *testing.T) {
 	}
 }
 
+// TestBuiltInObligations reads what built-in rules oblige to: one that requires
+// something, too, and one that does not.
+func TestBuiltInObligations(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", `version: "3.0.0"
+name: n
+rules:
+  data_minimization: {mask_fields: [iban]}
+  break_glass: {reason_required: true, review_within_hours: 24}
+`))
+	if diff := cmp.Diff([]string{"data_minimization.mask_fields"}, p.Policies()[0].Obliging); diff != "" {
+		t.Errorf("rules that only oblige (-want +got):\n%s", diff)
+	}
+	tests := []struct {
+		action string
+		want   []mesh.Obligation
+	}{
+		{`{"action":{"type":"data.read"},"data":{"fields":["iban"]}}`, []mesh.Obligation{{Type: "mask", Properties: map[string]any{"fields": []any{"iban"}}}}},
+		{`{"action":{"type":"data.delete"},"approval":{"breakGlass":true,"reason":"fire"}}`, []mesh.Obligation{{Type: "review", Properties: map[string]any{"withinHours": int64(24)}}}},
+		{`{"action":{"type":"data.delete"},"approval":{"breakGlass":true}}`, []mesh.Obligation{}},
+		{`{"action":{"type":"data.read"},"data":{"fields":["name"]}}`, []mesh.Obligation{}},
+	}
+	for _, tt := range tests {
+		var r engine.Result
+		p.Evaluate(t.Context(), action(t, tt.action), engine.Inline, &r)
+		if diff := cmp.Diff(tt.want, r.Obligations); diff != "" {
+			t.Errorf("%s: obligations (-want +got):\n%s", tt.action, diff)
+		}
+	}
+}
+
 // TestFailedRulesAreEvidence holds that a rule which denies because it cannot be
 // evaluated is named with its controls, whichever of its parts failed.
 func TestFailedRulesAreEvidence(t *testing.T) {

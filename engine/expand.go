@@ -9,20 +9,17 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/expr"
 )
 
-const deniedByDefault = "no rule of the policy looks at this action, and the policy denies by default"
+// Why an action is denied by default.
+const (
+	deniedByDefault = "no rule of the policy looks at this action, and the policy denies by default"
+	deniedByBase    = "no rule of the policy's base looks at this action, and the base denies by default"
+)
 
 // Expand puts a verdict into words and overwrites r. in must still be bound to
 // the action of the verdict.
 func (p *Program) Expand(in *Input, v *Verdict, r *Result) {
-	r.looked = v.looked(r.looked[:0])
-	in.book.expand(in, v, r.looked, r)
-}
-
-// looked appends the rules that looked at the action, in order.
-func (v *Verdict) looked(to []int32) []int32 {
-	v.EachLooked(func(rule int32) { to = append(to, rule) })
-	slices.Sort(to)
-	return to
+	in.looked = v.AppendLooked(in.looked[:0])
+	in.book.expand(in, v, in.looked, r)
 }
 
 // expand puts into words what was found, the rules being those of b.
@@ -80,21 +77,21 @@ func (e *expansion) policy() {
 	if len(e.looked) > 0 {
 		next = b.policyOf[e.looked[0]]
 	}
-	var v verdictOf
-	if len(e.defaults) > 0 && e.defaults[0] < next {
-		c := b.policies[e.defaults[0]]
+	denied := len(e.defaults) > 0 && e.defaults[0] <= next
+	if denied {
+		next = e.defaults[0]
 		e.defaults = e.defaults[1:]
-		e.violate(c, &c.byDefault, nil, &v)
-		e.result.Policies = append(e.result.Policies, v.evaluation(c, true))
-		return
 	}
 	c := b.policies[next]
-	v.looked = make([]string, 0, e.count(next))
+	v := verdictOf{looked: make([]string, 0, e.count(next))}
 	for len(e.looked) > 0 && b.policyOf[e.looked[0]] == next {
 		e.rule(c, e.looked[0], &v)
 		e.looked = e.looked[1:]
 	}
-	e.result.Policies = append(e.result.Policies, v.evaluation(c, false))
+	if denied { // rules that a profile added may have looked at it
+		e.violate(c, &c.byDefault, nil, &v)
+	}
+	e.result.Policies = append(e.result.Policies, v.evaluation(c))
 }
 
 // count returns how many rules of a policy looked at the action.
@@ -169,20 +166,17 @@ func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 }
 
 // evaluation puts the verdict of a policy into the words of the audit entry.
-func (v *verdictOf) evaluation(c *compiledPolicy, denied bool) mesh.PolicyEvaluation {
+func (v *verdictOf) evaluation(c *compiledPolicy) mesh.PolicyEvaluation {
 	out := mesh.PolicyEvaluation{
 		PolicyID: c.info.ID, Mode: c.info.Mode, Decision: mesh.EvaluationAllow,
 		Rules: v.looked, Controls: sortControls(v.controls),
-	}
-	if out.Rules == nil {
-		out.Rules = []string{}
 	}
 	if out.Controls == nil {
 		out.Controls = []mesh.ControlID{}
 	}
 	switch {
-	case denied:
-		out.Decision, out.Reason = mesh.EvaluationDeny, deniedByDefault
+	case len(v.looked) == 0:
+		out.Decision, out.Reason = mesh.EvaluationDeny, c.byDefault.message
 	case len(v.violated) > 0 && len(v.failed) > 0:
 		out.Decision, out.Reason = mesh.EvaluationDeny, fmt.Sprintf("violated: %s; could not be evaluated: %s", joined(v.violated), joined(v.failed))
 	case len(v.violated) > 0:

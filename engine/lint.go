@@ -13,7 +13,8 @@ import (
 // Lint reports everything that is wrong with the meaning of a document that
 // [policy.Parse] accepted: CEL that does not compile, an optional field read
 // without has(), unknown controls. A nil index accepts any control as written.
-// Findings are in the order of the file.
+// Findings are in the order of the file; warnings about a base are left to its
+// author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	findings := check(doc).findings
 	for i := range doc.Rules {
@@ -27,8 +28,11 @@ func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 		}
 	}
 	findings = append(findings, lintUnserved(doc, controls)...)
+	if len(doc.Bases) > 0 {
+		findings = slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.File != doc.File && f.Level == mesh.LevelWarning })
+	}
 	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
-		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
+		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
 	})
 	return findings
 }
@@ -142,23 +146,24 @@ func splitControl(doc *policy.Document, label string, controls policy.ControlInd
 // can serve in the document's framework. Controls that the index does not know
 // are left as they are written; Lint reports them. No value is nil.
 func RuleIndex(doc *policy.Document, controls policy.ControlIndex) map[string][]mesh.ControlID {
-	bound := map[string][]policy.Label{}
+	bound := map[string]policy.Binding{}
 	for _, b := range doc.Bindings {
-		bound[b.Rule.Value] = b.Controls
+		bound[b.Rule.Value] = b
 	}
 	framework := Framework(doc, controls)
 	index := make(map[string][]mesh.ControlID, len(doc.Rules))
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
-		labels, explicit := bound[r.ID]
-		ids := []mesh.ControlID{}
-		switch {
-		case r.Primitive == "":
+		binding, explicit := bound[r.ID]
+		if !explicit {
+			binding, explicit = bound[r.Primitive]
+		}
+		var ids []mesh.ControlID
+		if r.Primitive == "" {
 			ids = canonical(doc, r.Controls, controls)
-		case explicit:
-			ids = canonical(doc, labels, controls)
-		default:
-			if p := primitives.Lookup(r.Primitive); p != nil {
+		} else {
+			ids = canonical(doc, binding.Controls, controls)
+			if p := primitives.Lookup(r.Primitive); p != nil && (!explicit || binding.Further) {
 				ids = append(ids, p.ControlsOf(framework)...)
 			}
 		}

@@ -65,7 +65,11 @@ func TestLint(t *testing.T) {
 		{"unknown function", "    - {id: a, require: 'sze(data.fields) > 0'}\n", []string{"error cel-unknown-name CEL: unknown name sze (did you mean size?)"}},
 		{"the clock", "    - {id: a, require: 'timestamp < now()'}\n", []string{"unknown name now"}},
 		{"an object", "    - {id: a, require: 'mesh.Data{purpose: \"a\"} == data'}\n", []string{"cannot make an object"}},
-		{"a regular expression", "    - {id: a, require: 'has(resource.id) && resource.id.matches(\"(\")'}\n", []string{"error", "missing closing )"}},
+		{"a regular expression", "    - {id: a, require: 'has(resource.id) && resource.id.matches(\"(\")'}\n", []string{"5:65 error cel-regex CEL: the regular expression does not compile: missing closing ) in ("}},
+		{"a regular expression that unfolds", "    - {id: a, require: 'action.type.matches(\"(a{1000}){1000}\")'}\n", []string{"5:45 error cel-regex CEL: the regular expression unfolds into more than 2000 steps (regular expressions are RE2"}},
+		{"a regular expression of the action", "    - {id: a, require: 'has(actor.userId) && action.type.matches(actor.userId)'}\n", []string{"5:66 error cel-regex CEL: the pattern of matches() is taken from the action (write the pattern out"}},
+		{"too deep", "    - {id: a, require: '" + strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200) + "'}\n", []string{"5:25 error cel-depth CEL: the expression is nested more than 100 levels deep (split the rule"}},
+		{"lists in lists", "    - {id: a, require: 'true || " + strings.Repeat("[", 90) + strings.Repeat("]", 90) + " == []'}\n", []string{"5:41 error cel-depth CEL: lists, maps and loops stand within each other more than 8 levels deep"}},
 		{"expensive", "    - {id: a, require: 'has(data.fields) && data.fields.all(a, data.fields.all(b, data.fields.all(c, a + b != c)))'}\n", []string{"5:25 error cel-cost"}},
 		{"both expressions at once", "    - {id: a, when: 'dta', require: 'dat'}\n", []string{"5:22 error", "5:38 error"}},
 		{"optional field", "    - {id: a, require: 'data.purpose == \"x\"'}\n", []string{"5:25 warning cel-has data.purpose may be absent, and reading it then is an error, which denies in enforce mode (guard it: has(data.purpose) && …)"}},
@@ -129,6 +133,24 @@ func TestLintBuiltInWithoutControls(t *testing.T) {
 	}
 	want := map[string][]mesh.ControlID{"data_collection.consent_required": {"acme-rules:1.2", "gdpr:Art.6"}}
 	if diff := cmp.Diff(want, engine.RuleIndex(doc, known)); diff != "" {
+		t.Errorf("rule index (-want +got):\n%s", diff)
+	}
+}
+
+// TestRuleIndexOfMappings binds controls to all rules of a primitive, and to
+// one of them.
+func TestRuleIndexOfMappings(t *testing.T) {
+	t.Parallel()
+	doc := document(t, "p.yaml", `version: "3.0.0"
+name: n
+framework: SOC2
+rules: {tools: {by_role: {pay: [boss], refund: [boss]}, by_agent: {a1: [pay]}}}
+controls: {tools.by_role.*: ["acme:1"], tools.by_role.refund: ["acme:2"]}
+`)
+	want := map[string][]mesh.ControlID{
+		"tools.by_role.pay": {"acme:1"}, "tools.by_role.refund": {"acme:2"}, "tools.by_agent.a1": {"soc2:CC6.1", "soc2:CC6.3"},
+	}
+	if diff := cmp.Diff(want, engine.RuleIndex(doc, nil)); diff != "" {
 		t.Errorf("rule index (-want +got):\n%s", diff)
 	}
 }
@@ -248,7 +270,7 @@ func ExampleLint() {
 // FuzzCompile compiles and evaluates arbitrary CEL.
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{
-		`action.type == "egress"`, `has(data.consent.given) && !personalData()`, `content.findings.exists(f, f.type.matches("a+"))`, `context[1][2] == [1, {"a": b}]`,
+		`action.type == "egress"`, `has(data.consent.given) && !personalData()`, `content.findings.exists(f, f.type.matches("a+"))`, `context[1][2] == [1, {"a": b}]`, `[[[[[[[[[1]]]]]]]]][0] == 1`, `action.type.matches(action.name)`, `["a{3}"].all(p, action.type.matches("(" + p + "){2}"))`,
 		`timestamp + duration("1h") > timestamp`, `data == data && type(data) == type(actor)`, `has(x)`, "a\nb\r\"\\", `[1,2].map(x, x/0).size() in params`, `data.categories.filter(c, c > "a")[0].size() == 1u`,
 	} {
 		f.Add(s)

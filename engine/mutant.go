@@ -89,7 +89,7 @@ func (m *Mutant) apply(c *compiledPolicy) *compiledPolicy {
 // every action.
 func (c *compiledPolicy) swapDefault() *Mutant {
 	for _, r := range c.rules {
-		if t := r.terms(Bitmaps); t.when == nil || t.when.IsConst(true) {
+		if t := r.terms(Bitmaps); !r.added && (t.when == nil || t.when.IsConst(true)) {
 			return nil
 		}
 	}

@@ -74,6 +74,7 @@ type rule struct {
 	message        string
 	recommendation string
 	obligations    []mesh.Obligation
+	added          bool // that it looks at an action does not keep the policy from denying it
 }
 
 // Compile builds the program of the policies given, in their order. The error
@@ -84,9 +85,16 @@ func Compile(policies []Policy) (*Program, error) { return CompileWith(policies,
 // CompileWith is [Compile] for a back end of choice. All of them give the same
 // results; those but [Bitmaps] are slow and there to be compared with it.
 func CompileWith(policies []Policy, back BackEnd) (*Program, error) {
+	var docs []*policy.Document
+	for _, source := range policies {
+		if source.Document != nil {
+			docs = append(docs, source.Document)
+		}
+	}
+	checker := newChecker(docs...)
 	compiled := make([]*compiledPolicy, len(policies))
 	for i, source := range policies {
-		c, err := compilePolicy(source)
+		c, err := compilePolicy(source, checker)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +120,7 @@ func newProgram(policies []*compiledPolicy, back BackEnd) *Program {
 	return p
 }
 
-func compilePolicy(source Policy) (*compiledPolicy, error) {
+func compilePolicy(source Policy, checker *checker) (*compiledPolicy, error) {
 	doc := source.Document
 	if doc == nil {
 		return nil, mesh.Errorf(mesh.CodeInvalid, "policy %s has no document", source.ID)
@@ -124,7 +132,7 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 	if err != nil {
 		return nil, err
 	}
-	checked := check(doc)
+	checked := checker.check(doc)
 	if mesh.HasErrors(checked.findings) {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "policy %s does not compile", source.ID).
 			WithFindings(checked.findings).WithHint("run mesh policy lint on it")
@@ -134,17 +142,14 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		index = RuleIndex(doc, nil)
 	}
 	c := &compiledPolicy{
-		file: doc.File,
-		info: PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
-		byDefault: rule{
-			id: policy.RuleDefault, severity: doc.Enforcement.Severity, message: deniedByDefault,
-			recommendation: "add a rule that looks at actions of this type, or write default: allow",
-		},
+		file:      doc.File,
+		info:      PolicyInfo{ID: source.ID, Digest: source.Digest, Mode: doc.Enforcement.Mode, DenyByDefault: doc.DenyByDefault},
+		byDefault: denial(doc),
 	}
 	if source.Mode != "" && source.Mode.WeakerThan(c.info.Mode) {
 		c.info.Mode, c.info.Weakened = source.Mode, true
 	}
-	paramValues := checked.env.Bind(params)
+	paramValues := plainEnv().Bind(params)
 	for i := range doc.Rules {
 		r := checked.rules[i]
 		r.source, r.controls = &doc.Rules[i], index[r.id]
@@ -158,6 +163,18 @@ func compilePolicy(source Policy) (*compiledPolicy, error) {
 		}
 	}
 	return c, nil
+}
+
+// denial is what an action violates that no rule looks at.
+func denial(doc *policy.Document) rule {
+	r := rule{
+		id: policy.RuleDefault, severity: doc.Enforcement.Severity, message: deniedByDefault,
+		recommendation: "add a rule that looks at actions of this type, or write default: allow",
+	}
+	if slices.ContainsFunc(doc.Rules, func(r policy.Rule) bool { return r.Added }) {
+		r.message, r.recommendation = deniedByBase, "do what the base has rules for; rules that a profile adds cannot allow more"
+	}
+	return r
 }
 
 // HasDeferred reports whether any policy is in audit mode, so that a

@@ -36,7 +36,6 @@ type Result struct {
 	// Bundles are the digests of all policies that ran.
 	Bundles []mesh.Digest
 
-	in      Input
+	in      Input // of Evaluate
 	verdict Verdict
-	looked  []int32 // scratch
 }

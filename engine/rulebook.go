@@ -44,8 +44,12 @@ func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
 		for _, r := range c.rules {
 			b.rules = append(b.rules, r)
 			b.policyOf = append(b.policyOf, int32(i))
+			watched := int32(i)
+			if r.added {
+				watched = -1
+			}
 			t := r.terms(back)
-			lowered = append(lowered, lower.Rule{When: t.when, Require: t.require, Policy: int32(i)})
+			lowered = append(lowered, lower.Rule{When: t.when, Require: t.require, Policy: watched})
 		}
 		b.enforced = append(b.enforced, c.info.Mode == mesh.ModeEnforce)
 		if c.info.DenyByDefault {

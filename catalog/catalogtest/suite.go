@@ -75,6 +75,7 @@ func release(name, version string, edit func(*catalog.Release)) *catalog.Release
 			Vendor: "Acme Corp", Licence: "Apache-2.0", Frameworks: []mesh.FrameworkID{"gdpr"}, Modes: []mesh.Mode{mesh.ModeEnforce},
 			Status: hubapi.StatusVerified, PublishedAt: noon,
 		},
+		Extends:    []string{"acme/base@" + string(digestOf('c'))},
 		Controls:   []hubapi.BoundControl{{ID: "gdpr:Art.17", Title: "Right to erasure", How: "enforced"}},
 		Rules:      []hubapi.RuleSummary{{ID: "one", Controls: []mesh.ControlID{"gdpr:Art.17"}, Message: "no"}},
 		Readme:     "How to use it",

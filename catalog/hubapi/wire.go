@@ -89,6 +89,9 @@ type Bundle struct {
 // BundleDetail is one release with what a reader wants before subscribing.
 type BundleDetail struct {
 	Bundle
+	// Extends names the bundles that the release narrows, as
+	// namespace/name@digest, the nearest first.
+	Extends  []string       `json:"extends"`
 	Controls []BoundControl `json:"controls"`
 	Rules    []RuleSummary  `json:"rules"`
 	Readme   string         `json:"readme,omitzero"`

@@ -256,7 +256,7 @@ func (x *Indexer) describe(ctx context.Context, f *fetcher, ref mesh.BundleRef, 
 		r.Title = desc.Title
 	}
 	r.Summary, r.Vendor, r.Licence, r.Readme = desc.Summary, desc.Vendor, desc.Licence, desc.Readme
-	r.Frameworks, r.Modes = desc.Frameworks, desc.Modes
+	r.Frameworks, r.Modes, r.Extends = desc.Frameworks, desc.Modes, desc.Extends
 	words := []string{desc.Text}
 	for _, c := range desc.Controls {
 		bound := hubapi.BoundControl{ID: c.ControlID(), How: string(c.How)}

@@ -15,7 +15,7 @@ import (
 
 const bundleColumns = `id, namespace, name, version, digest, title, summary, vendor, licence, frameworks, modes, status, reason, published_at`
 
-const releaseColumns = bundleColumns + `, controls, rules, readme, signed_by, words, trust_state`
+const releaseColumns = bundleColumns + `, controls, rules, readme, signed_by, words, trust_state, extends`
 
 const selectRelease = `SELECT ` + releaseColumns + ` FROM release
 	WHERE tenant = ?1 AND namespace = ? AND name = ? AND version = ?`
@@ -38,14 +38,14 @@ const selectNamespaceReleases = `SELECT name, version FROM release
 
 const upsertRelease = `INSERT INTO release (
 		tenant, namespace, name, version, version_key, prerelease, digest, title, summary, vendor, licence,
-		frameworks, modes, controls, rules, signed_by, readme, words, status, reason, trust_state, published_at)
-	VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		frameworks, modes, controls, rules, signed_by, readme, words, status, reason, trust_state, published_at, extends)
+	VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (tenant, namespace, name, version) DO UPDATE SET
 		digest = excluded.digest, title = excluded.title, summary = excluded.summary, vendor = excluded.vendor,
 		licence = excluded.licence, frameworks = excluded.frameworks, modes = excluded.modes,
 		controls = excluded.controls, rules = excluded.rules, signed_by = excluded.signed_by,
 		readme = excluded.readme, words = excluded.words, status = excluded.status, reason = excluded.reason,
-		trust_state = excluded.trust_state, published_at = excluded.published_at
+		trust_state = excluded.trust_state, published_at = excluded.published_at, extends = excluded.extends
 	RETURNING id`
 
 const deleteRelease = `DELETE FROM release WHERE tenant = ?1 AND namespace = ? AND name = ? AND version = ? RETURNING id`
@@ -63,14 +63,14 @@ const newestHigh = "~"
 // scanRelease reads the columns of releaseColumns.
 func scanRelease(scan func(...any) error) (*catalog.Release, int64, error) {
 	var r catalog.Release
-	var controls, rules, signedBy string
+	var controls, rules, signedBy, extends string
 	id, err := scanBundle(func(dest ...any) error {
-		return scan(append(dest, &controls, &rules, &r.Readme, &signedBy, &r.Words, &r.TrustState)...)
+		return scan(append(dest, &controls, &rules, &r.Readme, &signedBy, &r.Words, &r.TrustState, &extends)...)
 	}, &r.Bundle)
 	if err != nil {
 		return nil, 0, err
 	}
-	return &r, id, errors.Join(decode(controls, &r.Controls), decode(rules, &r.Rules), decode(signedBy, &r.SignedBy))
+	return &r, id, errors.Join(decode(controls, &r.Controls), decode(rules, &r.Rules), decode(signedBy, &r.SignedBy), decode(extends, &r.Extends))
 }
 
 // scanBundle reads the columns of bundleColumns.
@@ -186,7 +186,7 @@ func (s *Store) PutRelease(ctx context.Context, tenant mesh.TenantID, r *catalog
 		var id int64
 		err := tx.QueryRow(upsertRelease, r.Namespace, r.Name, r.Version, key, flag(prerelease), r.Digest,
 			r.Title, r.Summary, r.Vendor, r.Licence, lists.frameworks, lists.modes, lists.controls, lists.rules, lists.signedBy,
-			r.Readme, r.Words, r.Status, r.Reason, r.TrustState, micros(r.PublishedAt)).Scan(&id)
+			r.Readme, r.Words, r.Status, r.Reason, r.TrustState, micros(r.PublishedAt), lists.extends).Scan(&id)
 		if err != nil {
 			return fmt.Errorf("writing release %s %s: %w", r.Ref(), r.Version, err)
 		}
@@ -197,7 +197,7 @@ func (s *Store) PutRelease(ctx context.Context, tenant mesh.TenantID, r *catalog
 	})
 }
 
-type releaseLists struct{ frameworks, modes, controls, rules, signedBy string }
+type releaseLists struct{ frameworks, modes, controls, rules, signedBy, extends string }
 
 func encodeLists(r *catalog.Release) (l releaseLists, err error) {
 	for _, f := range []struct {
@@ -205,7 +205,7 @@ func encodeLists(r *catalog.Release) (l releaseLists, err error) {
 		from any
 	}{
 		{&l.frameworks, notNil(r.Frameworks)}, {&l.modes, notNil(r.Modes)}, {&l.controls, notNil(r.Controls)},
-		{&l.rules, notNil(r.Rules)}, {&l.signedBy, notNil(r.SignedBy)},
+		{&l.rules, notNil(r.Rules)}, {&l.signedBy, notNil(r.SignedBy)}, {&l.extends, notNil(r.Extends)},
 	} {
 		if *f.into, err = encode(f.from); err != nil {
 			return l, err

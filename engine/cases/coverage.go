@@ -116,9 +116,7 @@ func ruleCoverage(info engine.RuleInfo) RuleCoverage {
 // count adds what one case exercised.
 func (c *coverage) count(v *engine.Verdict) {
 	clear(c.fired)
-	c.looked = c.looked[:0]
-	v.EachLooked(func(rule int32) { c.looked = append(c.looked, rule) })
-	slices.Sort(c.looked)
+	c.looked = v.AppendLooked(c.looked[:0])
 	violations, undecided, failures := v.Violations, v.Undecided, v.Failures
 	for _, rule := range c.looked {
 		var broken, unknown []engine.Violation

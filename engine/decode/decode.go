@@ -2,7 +2,10 @@
 // exist, a name given twice or a value of the wrong type refuses the action,
 // because a misspelt field that is ignored would fail open.
 //
-// [Action] reads one action, [Batch] reads one or several. Errors are
+// [Action] reads one action, [Batch] reads one or several; a [Decoder] does both
+// in memory that it uses again. A scanner made for the schema reads what
+// programs write, and leaves everything else, all errors included, to a general
+// decoder, which alone says what is accepted. Errors are
 // *mesh.Error with the JSON path of the fault, its line and column as a
 // finding, and, for an unknown field, the nearest one that exists. The maps
 // that the action's schema leaves open (context, labels, args, properties) hold
@@ -38,17 +41,34 @@ const (
 	batchDepth = 2
 )
 
-// Action reads one action. The error's code is CodeInvalid, or CodeTooLarge
-// above [MaxActionSize].
+// Action reads one action, which is independent of data. The error's code is
+// CodeInvalid, or CodeTooLarge above [MaxActionSize].
 func Action(data []byte) (*mesh.Action, error) {
-	return decodeAction(source{data: data}, data, 0, "")
+	if len(data) > MaxActionSize {
+		return generalAction(data)
+	}
+	return new(Decoder).action(string(data), data)
 }
 
 // Batch reads either one action, or {"actions": […]} with at most max of them;
 // max <= 0 means no limit but the size. batch says which form it was. Above
 // [MaxBatchSize], or with more than max actions, the error's code is
-// CodeTooLarge. An error in one action refuses them all.
+// CodeTooLarge. An error in one action refuses them all. The actions are
+// independent of data, and share memory: one of them keeps all of it.
 func Batch(data []byte, max int) (actions []*mesh.Action, batch bool, err error) {
+	if len(data) > MaxBatchSize {
+		return generalBatch(data, max)
+	}
+	return new(Decoder).batch(string(data), data, max)
+}
+
+// generalAction reads what the scanner cannot, and explains what is wrong.
+func generalAction(data []byte) (*mesh.Action, error) {
+	return decodeAction(source{data: data}, data, 0, "")
+}
+
+// generalBatch does the same for what [Batch] takes.
+func generalBatch(data []byte, max int) (actions []*mesh.Action, batch bool, err error) {
 	if len(data) > MaxBatchSize {
 		return nil, false, tooLarge("the batch has %d bytes, more than %d", len(data), MaxBatchSize)
 	}
@@ -58,7 +78,7 @@ func Batch(data []byte, max int) (actions []*mesh.Action, batch bool, err error)
 		return nil, batch, err
 	}
 	if !batch {
-		a, err := Action(data)
+		a, err := generalAction(data)
 		if err != nil {
 			return nil, false, err
 		}

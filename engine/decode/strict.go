@@ -57,19 +57,35 @@ func decodeFreeForm(d *jsontext.Decoder, v *any) error {
 	if err != nil {
 		return err
 	}
-	text := string(literal)
-	if !strings.ContainsAny(text, ".eE") {
-		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-			*v = i
-			return nil
-		}
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsInf(f, 0) {
+	n, ok := parseFree(string(literal))
+	if !ok {
 		return errNumber
 	}
-	*v = f
+	*v = n
 	return nil
+}
+
+// parseFree is an int64 or a float64.
+func parseFree(numeral string) (n any, ok bool) {
+	if i, ok := parseInt(numeral); ok {
+		return i, true
+	}
+	f, ok := parseNumber(numeral)
+	return f, ok
+}
+
+// parseInt is only for numbers without a fraction and an exponent.
+func parseInt(numeral string) (i int64, ok bool) {
+	if strings.ContainsAny(numeral, ".eE") {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(numeral, 10, 64)
+	return i, err == nil
+}
+
+func parseNumber(numeral string) (f float64, ok bool) {
+	f, err := strconv.ParseFloat(numeral, 64)
+	return f, err == nil
 }
 
 // decodeWhole reads whole numbers in every spelling that JSON Schema counts as
@@ -82,17 +98,24 @@ func decodeWhole(d *jsontext.Decoder, v *int64) error {
 	if err != nil {
 		return err
 	}
-	if i, err := strconv.ParseInt(string(literal), 10, 64); err == nil {
-		*v = i
-		return nil
-	}
-	const exact = 1 << 53 // integers up to here are exact in a float64
-	f, err := strconv.ParseFloat(string(literal), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > exact {
+	n, ok := parseWhole(string(literal))
+	if !ok {
 		return fmt.Errorf("%w, found the number %s", errWhole, shortened(literal))
 	}
-	*v = int64(f)
+	*v = n
 	return nil
+}
+
+func parseWhole(numeral string) (n int64, ok bool) {
+	if i, ok := parseInt(numeral); ok {
+		return i, true
+	}
+	const exact = 1 << 53 // integers up to here are exact in a float64
+	f, ok := parseNumber(numeral)
+	if !ok || f != math.Trunc(f) || math.Abs(f) > exact {
+		return 0, false
+	}
+	return int64(f), true
 }
 
 // flaw is a value that the types allow and the schema does not.
@@ -140,7 +163,9 @@ func check(a *mesh.Action) *flaw {
 		c.count("content.inputTokens", t.InputTokens)
 		c.count("content.outputTokens", t.OutputTokens)
 		for i, f := range t.Findings {
-			c.count("content.findings."+strconv.Itoa(i)+".count", f.Count)
+			if f.Count != nil && *f.Count < 0 { // the path is not made for nothing
+				c.count("content.findings."+strconv.Itoa(i)+".count", f.Count)
+			}
 		}
 	}
 	if p := a.Approval; p != nil {

@@ -39,6 +39,9 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if issues.Err() != nil {
 		return nil, e.explain(source, nil, issues)
 	}
+	if issue, ok := checkNesting(parsed.NativeRep()); !ok {
+		return nil, []Issue{issue}
+	}
 	checked, issues := e.cel.Check(parsed)
 	if issues.Err() != nil {
 		return nil, e.explain(source, parsed, issues)
@@ -52,6 +55,9 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	}
 	if issue, ok := e.checkKinds(checked.NativeRep()); !ok {
 		return nil, []Issue{issue}
+	}
+	if issues := e.checkPatterns(checked.NativeRep()); len(issues) > 0 {
+		return nil, issues
 	}
 	if issue, ok := e.checkCost(checked); !ok {
 		return nil, []Issue{issue}

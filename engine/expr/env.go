@@ -6,7 +6,7 @@
 // variables, and records such as params. [Env.Compile] type-checks one
 // expression and reports every fault with its place in it; [Expr.Eval] decides
 // an action. Nothing else can be read: no clock, no network, no files, and
-// regular expressions are RE2 and run in linear time.
+// regular expressions are those of engine/pattern, which are bounded.
 //
 // Meaning follows CEL, with one addition: has(x) may also ask for a whole
 // field of the action, such as has(environment). An absent object or free-form
@@ -26,9 +26,10 @@ import (
 
 // Limits of expressions.
 const (
-	MaxLength   = 20_000 // characters
-	maxNesting  = 100
-	maxRecovery = 8 // syntax errors reported of one expression
+	MaxLength     = 20_000 // characters
+	maxNesting    = 100    // of parentheses, operators and calls
+	maxAggregates = 8      // of lists, maps and loops
+	maxRecovery   = 8      // syntax errors reported of one expression
 	// MaxStaticCost bounds what an expression can cost at most by estimate,
 	// with assumedElements in every list and assumedLength characters in every
 	// text. The unit is cel-go's: about one operation. A loop within a loop
@@ -89,8 +90,7 @@ const (
 // "personalData".
 func NewEnv(records []Record, predicates ...string) (*Env, error) {
 	registry := newTypeRegistry(records)
-	options := []cel.EnvOption{
-		cel.StdLib(),
+	options := append(boundedMatches(),
 		cel.ClearMacros(),
 		cel.Macros(hasMacro(), cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.MapMacro, cel.MapFilterMacro, cel.FilterMacro),
 		cel.CustomTypeProvider(registry),
@@ -100,9 +100,9 @@ func NewEnv(records []Record, predicates ...string) (*Env, error) {
 		cel.EnableHiddenAccumulatorName(true),
 		cel.EnableMacroCallTracking(),
 		cel.ParserExpressionSizeLimit(MaxLength),
-		cel.ExpressionNestingDepthLimit(maxNesting),
+		cel.ParserRecursionLimit(maxNesting),
 		cel.ParserErrorRecoveryLimit(maxRecovery),
-	}
+	)
 	for _, f := range shape.Action().Fields {
 		options = append(options, cel.Variable(f.Name, registry.fieldType(f)))
 	}

@@ -31,6 +31,11 @@ func (e *Env) explain(source string, parsed *cel.Ast, issues *cel.Issues) []Issu
 		if line := err.Location.Line(); line >= 1 && line <= len(lines) {
 			issue.Offset = lines[line-1] + max(err.Location.Column(), 0)
 		}
+		if strings.Contains(err.Message, "recursion") {
+			issue.Rule = "cel-depth"
+			issue.Message = fmt.Sprintf("CEL: the expression is nested more than %d levels deep", maxNesting)
+			issue.Hint = "split the rule into several"
+		}
 		if parsed != nil {
 			e.explainCheck(&issue, []rune(source), parsed.NativeRep(), err.ExprID, err.Message)
 		}

@@ -44,7 +44,7 @@ func programOptions(a *ast.AST) []cel.ProgramOption {
 	}))
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if unbounded {
-		options = append(options, cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
+		options = append(options, compiledOnce(), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
 	}
 	return options
 }

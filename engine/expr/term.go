@@ -1,6 +1,10 @@
 package expr
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
@@ -60,8 +64,31 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
 	}
 	return &term.Term{
-		Op: term.Opaque, Kind: term.Bool, Source: source, Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+		Op: term.Opaque, Kind: term.Bool, Source: source, Name: c.values(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
 	}
+}
+
+// values says which values of records a node reads: nodes of the same text may
+// be of policies with other parameters.
+func (c *converter) values(x ast.Expr) string {
+	said := map[string]string{}
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
+		if x.Kind() != ast.SelectKind || x.AsSelect().Operand().Kind() != ast.IdentKind {
+			return
+		}
+		record, field := x.AsSelect().Operand().AsIdent(), x.AsSelect().FieldName()
+		if values, ok := c.records[record]; ok {
+			text := "absent"
+			if v, ok := goValue(values[field]); ok {
+				text = term.Constant(v).String()
+			}
+			said[record+"."+field] = record + "." + field + ": " + text
+		}
+	}))
+	if len(said) == 0 {
+		return ""
+	}
+	return " {" + strings.Join(slices.Sorted(maps.Values(said)), ", ") + "}"
 }
 
 // term converts a node; nil if the engine's form has no words for it.
@@ -375,6 +402,9 @@ func (c *converter) unary(op term.Op, kind term.Kind, arg ast.Expr) *term.Term {
 }
 
 func (c *converter) binary(op term.Op, kind term.Kind, args []ast.Expr) *term.Term {
+	if op == term.In && args[1].Kind() == ast.ListKind && args[1].AsList().Size() == 0 {
+		return term.Constant(false) // whatever is asked for: cel-go does not look
+	}
 	a, b := c.term(args[0]), c.term(args[1])
 	if a == nil || b == nil || !native(op, a.Kind, b.Kind) {
 		return nil

@@ -25,16 +25,48 @@ const smallWords = 2
 // with the clauses that this class does not make true; a clause that is set in
 // the rows of all columns is not satisfied. Where a row has an error in it, a
 // second bitmap tells the clauses that are false from those that are errors.
+//
+// With many rules loaded, what a decision waits for is memory: all that it
+// reads of a block lies together.
 type block struct {
-	words   int      // of a bitmap
-	valid   []uint64 // the bits that are clauses, and the word for errors
-	demands []uint64 // those that are clauses of what rules require
-	columns []column // places first, then predicates, cheap ones first
-	places  int      // number of columns that are places
+	words   int // of a bitmap
+	places  int // number of columns that are places
+	columns []column
+	// data holds the bits that are clauses and a word for errors; then the bits
+	// that are clauses of what rules require; then, column by column, keys and
+	// rows.
+	data    []uint64
+	rare    []rareColumn // what else there is of each column
 	clauses []blockClause
 	static  []int32 // rules that look at every action of the slice
 	watches []watch
 }
+
+// valid returns the bits that are clauses, and the word for errors.
+func (blk *block) valid() []uint64 { return blk.data[:blk.words+1] }
+
+// demands returns the bits that are clauses of what rules require.
+func (blk *block) demands() []uint64 { return blk.data[blk.words+1 : 2*blk.words+1] }
+
+// column is one place or predicate of a block; places come first, then
+// predicates, cheap ones first. Rows are the bitmaps of the clauses that are
+// not true. One more word ends each row: zero if there is an error in it, else
+// noErrors, so that joining rows tells whether any had one.
+type column struct {
+	slot int32
+	find finder
+	keys int32 // where its keys begin in data
+	rows int32 // where its rows begin in data, and the keys end
+}
+
+// rareColumn is what few decisions need of a column.
+type rareColumn struct {
+	falses []uint64 // rows of the clauses that are false; nil where no row has an error
+	asked  []uint64 // of a predicate: the clauses that ask it
+	many   table    // from symbols to rows, for findMany
+}
+
+const noErrors = ^uint64(0)
 
 // blockClause says what a bit stands for.
 type blockClause struct {
@@ -48,20 +80,6 @@ type watch struct {
 	always bool     // a rule of it looks at every action of the slice
 	bits   []uint64 // the clauses of its rules' conditions
 }
-
-// column is one place or predicate of a block.
-type column struct {
-	slot int32
-	find finder
-	// rows are the bitmaps of the clauses that are not true, row by row. One
-	// more word ends each row: zero if there is an error in it, else noErrors,
-	// so that joining rows tells whether any had one.
-	rows   []uint64
-	falses []uint64 // the same of the clauses that are false; nil where no row has an error
-	asked  []uint64 // of a predicate: the clauses that ask it
-}
-
-const noErrors = ^uint64(0)
 
 // pending is a clause on its way into a block.
 type pending struct {
@@ -102,13 +120,13 @@ func (s said) truth(v Truth) Truth {
 // buildBlock makes a block of clauses.
 func (b *builder) buildBlock(clauses []pending) *block {
 	blk := &block{words: max((len(clauses)+wordBits-1)/wordBits, smallWords)}
-	blk.valid, blk.demands = make([]uint64, blk.words+1), make([]uint64, blk.words)
-	blk.valid[blk.words] = noErrors
+	blk.data = make([]uint64, 2*blk.words+1)
+	blk.data[blk.words] = noErrors
 	bySlot := map[int32]map[int]said{} // by slot and clause
 	for bit, c := range clauses {
-		set(blk.valid, bit)
+		set(blk.valid(), bit)
 		if c.clause >= 0 {
-			set(blk.demands, bit)
+			set(blk.demands(), bit)
 		}
 		blk.clauses = append(blk.clauses, c.blockClause)
 		for _, t := range c.terms {
@@ -120,11 +138,17 @@ func (b *builder) buildBlock(clauses []pending) *block {
 		}
 	}
 	for _, slot := range b.byCost(bySlot) {
-		blk.columns = append(blk.columns, b.buildColumn(blk, slot, bySlot[slot]))
+		draft := b.draftColumn(blk, slot, bySlot[slot])
+		keys := int32(len(blk.data))
+		rows := keys + int32(len(draft.keys))
+		blk.data = append(append(blk.data, draft.keys...), draft.rows...)
+		blk.columns = append(blk.columns, column{slot: slot, find: draft.find, keys: keys, rows: rows})
+		blk.rare = append(blk.rare, draft.rareColumn)
 		if b.slots[slot].place != (place{}) {
 			blk.places++
 		}
 	}
+	blk.data = slices.Clip(blk.data)
 	return blk
 }
 
@@ -142,55 +166,104 @@ func set(bits []uint64, i int)      { bits[i/wordBits] |= 1 << (i % wordBits) }
 func unset(bits []uint64, i int)    { bits[i/wordBits] &^= 1 << (i % wordBits) }
 func get(bits []uint64, i int) bool { return bits[i/wordBits]>>(i%wordBits)&1 == 1 }
 
-// buildColumn makes the rows of a slot from what clauses say of it.
-func (b *builder) buildColumn(blk *block, slot int32, says map[int]said) column {
-	s := b.slots[slot]
-	c := column{slot: slot}
-	states := make([]state, 3) // of a predicate
-	if s.place == (place{}) {
-		c.asked = make([]uint64, blk.words)
-		for bit := range says {
-			set(c.asked, bit)
-		}
-	} else {
-		c.find, states = s.classes(says)
-	}
-	c.rows = make([]uint64, 0, len(states)*(blk.words+1))
-	for range states {
-		c.rows = append(c.rows, blk.valid...)
-	}
-	for bit, said := range says {
-		for i, st := range states {
-			v := said.truth(Truth(i))
-			if s.place != (place{}) {
-				v = evaluate(said.literal, st)
-			}
-			c.put(i*(blk.words+1), bit, v, blk.words)
-		}
-	}
-	return c
+// draft is a column that is being made.
+type draft struct {
+	rareColumn
+	find       finder
+	keys, rows []uint64
+	width      int // of a row
 }
 
-// put writes the truth of a clause into the row that begins at a word.
-func (c *column) put(row, bit int, v Truth, words int) {
-	if v == Error && c.falses == nil {
-		c.falses = slices.Clone(c.rows)
+// draftColumn makes the rows of a slot from what clauses say of it.
+func (b *builder) draftColumn(blk *block, slot int32, says map[int]said) draft {
+	s, valid := b.slots[slot], blk.valid()
+	d := draft{width: len(valid)}
+	if s.place == (place{}) {
+		d.asked = make([]uint64, blk.words)
+		d.grow(valid, 3)
+		for bit, said := range says {
+			set(d.asked, bit)
+			for _, v := range []Truth{False, True, Error} {
+				d.put(int(v), bit, said.truth(v))
+			}
+		}
+		return d
 	}
-	if v == True {
-		unset(c.rows[row:], bit)
+	states := d.classes(s, says)
+	if s.place.kind() == shape.String {
+		d.fillTexts(valid, says, states)
+		return d
 	}
-	if v != False && c.falses != nil {
-		unset(c.falses[row:], bit)
+	d.grow(valid, len(states))
+	for bit, said := range says {
+		judge := newJudge(said.literal)
+		for i, st := range states {
+			d.put(i, bit, judge(st))
+		}
+	}
+	return d
+}
+
+// fillTexts makes the rows of a text. A literal is the same for all texts it
+// does not name, so that a row is that of other texts but for the few literals
+// that name its own.
+func (d *draft) fillTexts(valid []uint64, says map[int]said, states []state) {
+	d.grow(valid, firstSymbol)
+	judges := make(map[int]judge, len(says))
+	for bit, said := range says {
+		judges[bit] = newJudge(said.literal)
+		d.put(absentSymbol, bit, judges[bit](states[absentSymbol]))
+		d.put(otherSymbol, bit, judges[bit](states[otherSymbol]))
+	}
+	rowOf := make(map[string]int, len(states))
+	for i, st := range states[firstSymbol:] {
+		rowOf[st.value.text] = firstSymbol + i
+		d.rows = append(d.rows, d.rows[otherSymbol*d.width:][:d.width]...)
+		if d.falses != nil {
+			d.falses = append(d.falses, d.falses[otherSymbol*d.width:][:d.width]...)
+		}
+	}
+	for bit, said := range says {
+		for _, constant := range constantsOf(said.literal, shape.String) {
+			d.put(rowOf[constant.text], bit, judges[bit](state{true, constant}))
+		}
+	}
+}
+
+// grow adds rows with all clauses in them.
+func (d *draft) grow(valid []uint64, rows int) {
+	for range rows {
+		d.rows = append(d.rows, valid...)
+	}
+}
+
+// put writes the truth of a clause into a row.
+func (d *draft) put(row, bit int, v Truth) {
+	if v == Error && d.falses == nil {
+		d.falses = slices.Clone(d.rows)
+	}
+	at := row * d.width
+	assign(d.rows[at:], bit, v != True)
+	if d.falses != nil {
+		assign(d.falses[at:], bit, v == False)
 	}
 	if v == Error {
-		c.rows[row+words] = 0
+		d.rows[at+d.width-1] = 0
+	}
+}
+
+func assign(bits []uint64, i int, v bool) {
+	if v {
+		set(bits, i)
+	} else {
+		unset(bits, i)
 	}
 }
 
 // classes returns the classes of a place that the literals tell apart, each
-// with a representative, and how to find the class of a value. Row 0 is that
-// there is none.
-func (s *slot) classes(says map[int]said) (finder, []state) {
+// with a representative, and notes how to find the class of a value. The first
+// one is that there is none.
+func (d *draft) classes(s *slot, says map[int]said) []state {
 	kind := s.place.kind()
 	var constants []value
 	seen := map[value]bool{}
@@ -204,35 +277,42 @@ func (s *slot) classes(says map[int]said) (finder, []state) {
 	}
 	switch kind {
 	case shape.Bool:
-		return finder{kind: findSmall, small: []uint16{0, 1, 2}}, []state{{}, {true, truthValue(False)}, {true, truthValue(True)}}
+		return []state{{}, {true, truthValue(False)}, {true, truthValue(True)}}
 	case shape.Int, shape.Float:
-		return numberClasses(kind, constants)
+		return d.numberClasses(kind, constants)
 	case shape.String:
-		return s.textClasses(constants)
+		return d.textClasses(s, constants)
 	}
-	return finder{kind: findSmall, small: []uint16{0, 1}}, []state{{}, {present: true}}
+	return []state{{}, {present: true}}
 }
 
 // textClasses are absent, any other value, and one per constant.
-func (s *slot) textClasses(constants []value) (finder, []state) {
+func (d *draft) textClasses(s *slot, constants []value) []state {
 	states := []state{{}, otherText(constants)}
-	symbols := make([]uint32, len(constants))
-	for i, c := range constants {
-		symbols[i] = s.symbol(c.text)
-		states = append(states, state{true, c})
+	d.find = findFew
+	if len(constants) > fewSymbols {
+		d.find, d.many = findMany, newTable(len(constants))
 	}
-	return newTextFinder(symbols), states
+	for i, c := range constants {
+		states = append(states, state{true, c})
+		if symbol := uint64(s.symbol(c.text)); d.find == findFew {
+			d.keys = append(d.keys, symbol)
+		} else {
+			d.many.put(symbol, uint32(firstSymbol+i))
+		}
+	}
+	return states
 }
 
 // numberClasses are absent, not a number, and then each constant between the
 // intervals it parts.
-func numberClasses(kind shape.Kind, constants []value) (finder, []state) {
-	slices.SortFunc(constants, func(x, y value) int { return x.compareNumber(y) })
+func (d *draft) numberClasses(kind shape.Kind, constants []value) []state {
+	slices.SortFunc(constants, value.compareNumber)
 	states := []state{{}, {true, floatValue(nan)}}
-	f := finder{kind: findNumber}
+	d.find = findNumber
 	for i, c := range constants {
-		f.bounds = append(f.bounds, numberKey(c))
+		d.keys = append(d.keys, numberKey(c))
 		states = append(states, between(kind, constants, i), state{true, c})
 	}
-	return f, append(states, between(kind, constants, len(constants)))
+	return append(states, between(kind, constants, len(constants)))
 }

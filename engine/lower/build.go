@@ -12,7 +12,7 @@ import (
 type Rule struct {
 	When    *term.Term // the actions it looks at; nil means all
 	Require *term.Term // what must hold for them; nil means nothing
-	Policy  int32      // the policy it belongs to
+	Policy  int32      // the policy that [Matches.Looked] counts it for; -1: none
 }
 
 // BackEnd is a way of evaluating.
@@ -61,6 +61,7 @@ func Build(rules []Rule, opts Options) *Matcher {
 	for i, p := range keyPlaces() {
 		m.keys[i] = b.placeSlot(p)
 	}
+	b.define()
 	placed := map[sliceKey][]prepared{}
 	for i := range rules {
 		p := b.prepare(int32(i))

@@ -139,15 +139,15 @@ func onePlace(t *term.Term) (string, bool) {
 // few and it is false for all others. whenAbsent is its truth where there is
 // none.
 func accepted(t *term.Term, kind shape.Kind) (texts []string, whenAbsent Truth, ok bool) {
-	constants := constantsOf(t, kind)
-	if evaluate(t, otherText(constants)) != False {
+	constants, judge := constantsOf(t, kind), newJudge(t)
+	if judge(otherText(constants)) != False {
 		return nil, 0, false
 	}
 	for _, c := range constants {
-		if evaluate(t, state{true, c}) == True {
+		if judge(state{true, c}) == True {
 			texts = append(texts, c.text)
 		}
 	}
-	whenAbsent = evaluate(t, state{})
+	whenAbsent = judge(state{})
 	return texts, whenAbsent, whenAbsent != True
 }

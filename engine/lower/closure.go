@@ -111,13 +111,13 @@ func compileIn(t *term.Term) test {
 	a, list := compileRead(t.Args[0]), t.Args[1]
 	if list.Op == term.Const {
 		values, _ := list.Value.([]any)
-		if set := textSet(values); set != nil {
+		if set, ok := newScalarSet(values); ok {
 			return func(in *Input) Truth {
 				v := a(in)
 				if v.kind == none {
 					return Error
 				}
-				return truth(v.kind == text && set[v.text])
+				return truth(set.has(v))
 			}
 		}
 	}
@@ -133,19 +133,6 @@ func compileIn(t *term.Term) test {
 	}
 	b := compileRead(list)
 	return func(in *Input) Truth { return a(in).in(b(in)) }
-}
-
-// textSet returns the set of a list of texts, or nil for another.
-func textSet(values []any) map[string]bool {
-	set := make(map[string]bool, len(values))
-	for _, v := range values {
-		s, ok := v.(string)
-		if !ok {
-			return nil
-		}
-		set[s] = true
-	}
-	return set
 }
 
 func compileText(t *term.Term) test {
@@ -269,10 +256,10 @@ func compileHasKey(t *term.Term) test {
 	name, of := t.Name, compileRead(t.Args[0])
 	return func(in *Input) Truth {
 		v := of(in)
-		if v.kind != object {
+		if v.kind == none || v.kind == list { // a list is indexed by numbers
 			return Error
 		}
-		m, _ := v.any.(map[string]any)
+		m, _ := v.any.(map[string]any) // other values have no keys
 		_, ok := m[name]
 		return truth(ok)
 	}

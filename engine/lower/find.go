@@ -93,81 +93,61 @@ func (s *slot) text(text string) placeValue {
 	return placeValue{symbol: otherSymbol}
 }
 
-// finder finds the row of a leaf's value in a column.
-type finder struct {
-	kind   finderKind
-	small  []uint16 // by symbol
-	few    []uint32 // symbols in the order of their rows, which begin at firstSymbol
-	many   table
-	bounds []uint64 // sorted
-}
-
-type finderKind uint8
+// finder says how the row of a value is found in a column.
+type finder uint8
 
 const (
-	findSmall finderKind = iota
-	findFew
-	findMany
-	findNumber
+	findSymbol finder = iota // the symbol is the row
+	findFew                  // keys are symbols, in the order of their rows from firstSymbol on
+	findMany                 // a table has the rows of symbols
+	findNumber               // keys are the sorted bounds
 )
 
 // fewSymbols is up to where looking at one symbol after the other is faster
 // than hashing.
 const fewSymbols = 8
 
-func newTextFinder(symbols []uint32) finder {
-	if len(symbols) <= fewSymbols {
-		return finder{kind: findFew, few: symbols}
-	}
-	f := finder{kind: findMany, many: newTable(len(symbols))}
-	for i, s := range symbols {
-		f.many.put(uint64(s), uint32(i+firstSymbol))
-	}
-	return f
-}
-
-// row returns the row of a value.
-func (f *finder) row(v placeValue) int {
+// row returns the row of a value in the column of a place.
+func (blk *block) row(i int, v placeValue) int {
+	c := &blk.columns[i]
 	switch {
-	case f.kind == findNumber:
-		return f.numberRow(v)
-	case f.kind == findSmall:
-		return int(f.small[v.symbol])
-	case v.symbol < firstSymbol:
+	case c.find == findNumber:
+		return numberRow(blk.data[c.keys:c.rows], v)
+	case c.find == findSymbol || v.symbol < firstSymbol:
 		return int(v.symbol)
-	case f.kind == findFew:
-		for i, s := range f.few {
-			if s == v.symbol {
-				return i + firstSymbol
+	case c.find == findFew:
+		for row, key := range blk.data[c.keys:c.rows] {
+			if key == uint64(v.symbol) {
+				return row + firstSymbol
 			}
 		}
 		return otherSymbol
 	}
-	if row, ok := f.many.get(uint64(v.symbol)); ok {
+	if row, ok := blk.rare[i].many.get(uint64(v.symbol)); ok {
 		return int(row)
 	}
 	return otherSymbol
 }
 
-// The rows of a number: absent, not a number, then below the first bound, at
-// it, between it and the next one, and so on.
-func (f *finder) numberRow(v placeValue) int {
+// numberRow finds the row of a number: absent, not a number, then below the
+// first bound, at it, between it and the next one, and so on.
+func numberRow(bounds []uint64, v placeValue) int {
 	switch v.symbol {
 	case absentSymbol:
 		return 0
 	case nanSymbol:
 		return 1
 	}
-	low, high := 0, len(f.bounds)
+	low, high := 0, len(bounds)
 	for low < high {
 		middle := int(uint(low+high) / 2)
-		if f.bounds[middle] < v.number {
+		if bounds[middle] < v.number {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
-	if low < len(f.bounds) && f.bounds[low] == v.number {
+	if low < len(bounds) && bounds[low] == v.number {
 		return 2 + 2*low + 1
 	}
 	return 2 + 2*low

@@ -3,7 +3,6 @@ package lower
 import (
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -90,6 +89,12 @@ func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
 			return nil, nil, false
 		}
 	}
+	// Each number makes two classes, which all literals of a block have to be
+	// judged for.
+	const manyNumbers = 64
+	if len(constants) > manyNumbers && (a.Kind == term.Int || a.Kind == term.Float) {
+		return nil, nil, false
+	}
 	return a, constants, true
 }
 
@@ -111,15 +116,17 @@ func comparable(kind term.Kind, constant any, ordered bool) bool {
 }
 
 // constantsOf returns the constants of a literal, each once: texts in the order
-// of the term, numbers sorted and as the leaf's own type.
+// of the term, numbers sorted and as the place's own type.
 func constantsOf(t *term.Term, kind shape.Kind) []value {
 	var out []value
+	seen := map[value]bool{}
 	t.Walk(func(t *term.Term) bool {
 		switch t.Op {
 		case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge, term.In:
 			_, constants, _ := comparison(t)
 			for _, c := range constants {
-				if v := valueOf(c).as(kind); !slices.Contains(out, v) {
+				if v := valueOf(c).as(kind); !seen[v] {
+					seen[v] = true
 					out = append(out, v)
 				}
 			}
@@ -128,7 +135,7 @@ func constantsOf(t *term.Term, kind shape.Kind) []value {
 		return true
 	})
 	if kind == shape.Int || kind == shape.Float {
-		sort.Slice(out, func(i, j int) bool { return out[i].compareNumber(out[j]) < 0 })
+		slices.SortFunc(out, value.compareNumber)
 	}
 	return out
 }
@@ -153,58 +160,93 @@ type state struct {
 	value   value
 }
 
-// evaluate returns the truth of a literal whose leaf is in that state.
-func evaluate(t *term.Term, s state) Truth {
+// judge returns the truth of a literal for a state of its place.
+type judge func(s state) Truth
+
+// newJudge compiles a literal.
+func newJudge(t *term.Term) judge {
 	switch t.Op {
 	case term.Const:
-		return valueOf(t.Value).truth()
+		v := valueOf(t.Value).truth()
+		return func(state) Truth { return v }
 	case term.Has, term.HasKey:
-		return truth(s.present)
+		return func(s state) Truth { return truth(s.present) }
 	case term.Read:
-		return s.value.truth()
+		return func(s state) Truth { return s.value.truth() }
 	case term.Not:
-		return evaluate(t.Args[0], s).not()
+		a := newJudge(t.Args[0])
+		return func(s state) Truth { return a(s).not() }
+	case term.And, term.Or, term.Cond:
+		return newJoinedJudge(t)
+	}
+	read, constants, _ := comparison(t)
+	if t.Op == term.In {
+		set := make(map[value]bool, len(constants))
+		for _, c := range constants {
+			set[valueOf(c).as(placeRead(read).kind())] = true
+		}
+		return func(s state) Truth {
+			if !s.present {
+				return Error
+			}
+			return truth(set[s.value])
+		}
+	}
+	a, b := t.Args[0], t.Args[1]
+	side := func(t *term.Term, s state) value {
+		if t.Op == term.Const {
+			return valueOf(t.Value)
+		}
+		return s.value
+	}
+	return func(s state) Truth { return relate(t.Op, side(a, s), side(b, s)) }
+}
+
+func newJoinedJudge(t *term.Term) judge {
+	args := make([]judge, len(t.Args))
+	for i, a := range t.Args {
+		args[i] = newJudge(a)
+	}
+	switch t.Op {
 	case term.And:
-		out := True
-		for _, a := range t.Args {
-			out = out.and(evaluate(a, s))
+		return func(s state) Truth {
+			out := True
+			for _, a := range args {
+				out = out.and(a(s))
+			}
+			return out
 		}
-		return out
 	case term.Or:
-		out := False
-		for _, a := range t.Args {
-			out = out.or(evaluate(a, s))
+		return func(s state) Truth {
+			out := False
+			for _, a := range args {
+				out = out.or(a(s))
+			}
+			return out
 		}
-		return out
-	case term.Cond:
-		switch evaluate(t.Args[0], s) {
+	}
+	return func(s state) Truth {
+		switch args[0](s) {
 		case True:
-			return evaluate(t.Args[1], s)
+			return args[1](s)
 		case False:
-			return evaluate(t.Args[2], s)
+			return args[2](s)
 		}
 		return Error
 	}
-	return relate(t, side(t.Args[0], s), side(t.Args[1], s))
 }
 
-func side(t *term.Term, s state) value {
-	if t.Op == term.Const {
-		return valueOf(t.Value)
-	}
-	return s.value
-}
+// evaluate returns the truth of a literal whose place is in that state.
+func evaluate(t *term.Term, s state) Truth { return newJudge(t)(s) }
 
-func relate(t *term.Term, a, b value) Truth {
-	switch t.Op {
+func relate(op term.Op, a, b value) Truth {
+	switch op {
 	case term.Eq:
 		return a.equal(b)
 	case term.Ne:
 		return a.equal(b).not()
-	case term.In:
-		return a.in(b)
 	}
-	return a.order(t.Op, b)
+	return a.order(op, b)
 }
 
 // otherText is a text that is none of the constants.

@@ -85,7 +85,7 @@ func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
 			continue
 		}
 		for _, blk := range s.blocks {
-			for i := range blk.columns[:blk.places] {
+			for i := range blk.places {
 				in.load(blk.columns[i].slot)
 			}
 		}
@@ -242,27 +242,25 @@ func (out *Matches) order() {
 // evaluate finds the clauses of a block that are not true. A predicate that no
 // such clause asks is not decided.
 func (in *Input) evaluate(blk *block) {
-	in.alive = append(in.alive[:0], blk.valid...)
+	in.alive = append(in.alive[:0], blk.valid()...)
 	if blk.words == smallWords {
 		in.joinSmall(blk)
 	} else {
-		for i := range blk.columns[:blk.places] {
-			c := &blk.columns[i]
-			in.join(c, c.find.row(in.places[c.slot]))
+		for i := range blk.places {
+			in.join(blk, i, blk.row(i, in.places[blk.columns[i].slot]))
 		}
 	}
-	for i := range blk.columns[blk.places:] {
-		c := &blk.columns[blk.places+i]
-		if anyOf(in.alive, c.asked) {
-			in.join(c, int(in.predicate(c.slot)))
+	for i := blk.places; i < len(blk.columns); i++ {
+		if anyOf(in.alive, blk.rare[i].asked) {
+			in.join(blk, i, int(in.predicate(blk.columns[i].slot)))
 		}
 	}
 }
 
 // join strikes out the clauses that a row makes true.
-func (in *Input) join(c *column, row int) {
-	at := row * len(in.alive)
-	for w, r := range c.rows[at : at+len(in.alive)] {
+func (in *Input) join(blk *block, column, row int) {
+	at := int(blk.columns[column].rows) + row*len(in.alive)
+	for w, r := range blk.data[at : at+len(in.alive)] {
 		in.alive[w] &= r
 	}
 }
@@ -272,10 +270,10 @@ func (in *Input) joinSmall(blk *block) {
 	const width = smallWords + 1
 	alive := (*[width]uint64)(in.alive)
 	a, b, errors := alive[0], alive[1], alive[2]
-	for i := range blk.columns[:blk.places] {
+	for i := range blk.places {
 		c := &blk.columns[i]
-		at := c.find.row(in.places[c.slot]) * width
-		row := (*[width]uint64)(c.rows[at : at+width])
+		at := int(c.rows) + blk.row(i, in.places[c.slot])*width
+		row := (*[width]uint64)(blk.data[at : at+width])
 		a &= row[0]
 		b &= row[1]
 		errors &= row[2]
@@ -308,7 +306,7 @@ func (blk *block) collect(in *Input, out *Matches) {
 		return
 	}
 	last := Violation{Rule: -1}
-	for w, demands := range blk.demands {
+	for w, demands := range blk.demands() {
 		for left := in.alive[w] & demands; left != 0; left &= left - 1 {
 			c := blk.clauses[w*wordBits+bits.TrailingZeros64(left)]
 			// A condition with several clauses has each demand several times.
@@ -325,20 +323,20 @@ func (blk *block) collect(in *Input, out *Matches) {
 func (blk *block) collectWithErrors(in *Input, out *Matches) {
 	in.falses = append(in.falses[:0], in.alive[:blk.words]...)
 	for i := range blk.columns {
-		c := &blk.columns[i]
-		if c.falses == nil {
+		c, rare := &blk.columns[i], &blk.rare[i]
+		if rare.falses == nil {
 			continue // what it says is not true is false
 		}
 		row := 0
 		if i < blk.places {
-			row = c.find.row(in.places[c.slot])
-		} else if !anyOf(in.falses, c.asked) {
+			row = blk.row(i, in.places[c.slot])
+		} else if !anyOf(in.falses, rare.asked) {
 			continue
 		} else {
 			row = int(in.predicate(c.slot))
 		}
 		at := row * (blk.words + 1)
-		for w, f := range c.falses[at : at+blk.words] {
+		for w, f := range rare.falses[at : at+blk.words] {
 			in.falses[w] &= f
 		}
 	}
@@ -381,19 +379,19 @@ func (blk *block) collectRule(in *Input, out *Matches, i int) int {
 	return i
 }
 
-// EachLooked calls f for every rule that looked at the action or failed to find
-// out, in no particular order.
-func (out *Matches) EachLooked(f func(rule int32)) {
+// AppendLooked appends to dst every rule that looked at the action or failed to
+// find out, in order.
+func (out *Matches) AppendLooked(dst []int32) []int32 {
 	for _, v := range out.visited {
-		for _, r := range v.block.static {
-			f(r)
-		}
+		dst = append(dst, v.block.static...)
 		last := int32(-1)
 		for bit, c := range v.block.clauses {
 			if c.clause < 0 && c.rule != last && get(out.bits[v.at:], bit) {
-				f(c.rule)
+				dst = append(dst, c.rule)
 				last = c.rule
 			}
 		}
 	}
+	slices.Sort(dst)
+	return dst
 }

@@ -1,6 +1,9 @@
 package lower
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
@@ -75,25 +78,15 @@ func (b *builder) compile(t *term.Term) test {
 	if t.Op == term.Predicate {
 		return compileTest(b.Definitions[t.Name])
 	}
-	b.define(t)
 	return compileTest(t)
 }
 
-// define makes slots for the predicates that a term asks for by name.
-func (b *builder) define(t *term.Term) {
-	t.Walk(func(t *term.Term) bool {
-		if t.Op == term.Predicate {
-			b.named(t.Name)
-		}
-		return true
-	})
-}
-
-// named returns the slot of the predicate of that name.
-func (b *builder) named(name string) int32 {
-	i := b.predicateSlot(&term.Term{Op: term.Predicate, Kind: term.Bool, Name: name})
-	b.byName[name] = i
-	return i
+// define makes the slots of the predicates that can be asked for by name. What
+// cel-go evaluates asks for them, too.
+func (b *builder) define() {
+	for _, name := range slices.Sorted(maps.Keys(b.Definitions)) {
+		b.byName[name] = b.predicateSlot(&term.Term{Op: term.Predicate, Kind: term.Bool, Name: name})
+	}
 }
 
 func (b *builder) cost(t *term.Term) int {

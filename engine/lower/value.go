@@ -175,15 +175,16 @@ func equalObjects(a, b any) Truth {
 	return True
 }
 
-// order is <, <=, > and >=. Values of different types, and what is no number,
-// have none.
+// order is <, <=, > and >=. Values of different types have none, and what is not
+// a number is neither less nor more than anything.
 func (v value) order(op term.Op, w value) Truth {
 	var c int
 	switch {
+	case v.kind == none || w.kind == none:
+		return Error
+	case v.isNaN() || w.isNaN():
+		return False
 	case v.isNumber() && w.isNumber():
-		if v.isNaN() || w.isNaN() {
-			return Error
-		}
 		c = v.compareNumber(w)
 	case v.kind == text && w.kind == text:
 		c = strings.Compare(v.text, w.text)
@@ -222,6 +223,46 @@ func (v value) in(w value) Truth {
 		return truth(ok)
 	}
 	return Error
+}
+
+// scalarSet is a list of texts and numbers, to be asked often.
+type scalarSet struct {
+	texts  map[string]bool
+	ints   map[int64]bool
+	floats map[float64]bool // the floats
+	all    map[float64]bool // all numbers, as floats
+}
+
+// newScalarSet returns false for a list with other elements.
+func newScalarSet(values []any) (*scalarSet, bool) {
+	s := &scalarSet{map[string]bool{}, map[int64]bool{}, map[float64]bool{}, map[float64]bool{}}
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			s.texts[v] = true
+		case int64:
+			s.ints[v], s.all[float64(v)] = true, true
+		case float64:
+			s.floats[v], s.all[v] = true, true
+		default:
+			return nil, false
+		}
+	}
+	return s, true
+}
+
+// has reports whether a value equals an element: two integers exactly, other
+// numbers as floats.
+func (s *scalarSet) has(v value) bool {
+	switch v.kind {
+	case text:
+		return s.texts[v.text]
+	case integer:
+		return s.ints[v.i] || s.floats[float64(v.i)]
+	case float:
+		return s.all[v.f]
+	}
+	return false
 }
 
 // size is the number of code points, elements or keys.

@@ -11,8 +11,13 @@ import "github.com/ai-agent-mesh/mesh"
 
 // Document is one policy. It is immutable after [Parse].
 type Document struct {
-	File        string
-	Version     string // of the language, 3.x.y
+	File    string
+	Version string // of the language, 3.x.y; with bases the highest of them
+	// Extends is the base that the document narrows; nil if it stands alone.
+	Extends *Base
+	// Bases are the policies that [Resolve] merged the document with, the
+	// nearest first.
+	Bases       []Base
 	Name        string
 	Description string
 	Framework   Label // as written; empty if the document names none
@@ -21,8 +26,10 @@ type Document struct {
 	DenyByDefault bool
 	Params        []Param   // declared parameters, in the order of the file
 	Bindings      []Binding // controls given to built-in rules by the document
-	Rules         []Rule    // built-in and custom, in the order of the file
+	Rules         []Rule    // built-in and custom, in the order of the file; those of a base first
 	Enforcement   Enforcement
+
+	own *written // what only a merge needs; nil where there will be none
 }
 
 // Label is a name as the author wrote it, and where.
@@ -36,6 +43,9 @@ type Label struct {
 type Binding struct {
 	Rule     Label
 	Controls []Label
+	// Further is true if the controls come on top of the primitive's: a
+	// profile may name more controls for a rule of its base, and no fewer.
+	Further bool
 }
 
 // Rule is one rule, either built-in (Primitive is set) or custom (Require or
@@ -43,6 +53,10 @@ type Binding struct {
 type Rule struct {
 	ID       string // a custom rule's id, or the YAML path below rules
 	Position mesh.Position
+	// Added is true for a rule that a profile adds to a base that denies by
+	// default. It may refuse more, but that it looks at an action does not
+	// keep the base from denying it.
+	Added bool
 
 	// Primitive is the id of the built-in rule in engine/primitives, and
 	// Values are its parameters by the name its CEL knows them by.
@@ -59,7 +73,9 @@ type Rule struct {
 }
 
 // Param is a parameter that whoever subscribes to the policy may set, and that
-// rules read as params.NAME.
+// rules read as params.NAME. What it says of values it says, of an array, of
+// the elements, except for the number of them. The zero value of a bound is
+// none.
 type Param struct {
 	Name        string
 	Position    mesh.Position
@@ -70,6 +86,17 @@ type Param struct {
 	Enum        []any
 	Minimum     *float64
 	Maximum     *float64
+
+	MinLength *int   // characters of a text
+	MaxLength *int   // the same
+	Pattern   string // RE2 that must be found in a text
+	Format    string // of a text: a format of JSON Schema
+
+	MinItems    *int // elements of an array
+	MaxItems    *int // the same
+	UniqueItems bool // no element of an array twice
+
+	keys map[string]mesh.Position // of the values the file gives, by key
 }
 
 // ParamType is the type of a parameter, in JSON Schema's words.

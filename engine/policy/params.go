@@ -3,13 +3,16 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/pattern"
 	"github.com/ai-agent-mesh/mesh/engine/spelling"
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
@@ -39,47 +42,112 @@ func (p *parser) param(key, n *yaml.Node) Param {
 		Name:        key.Value,
 		Position:    p.doc.Position(key),
 		Type:        ParamType(text(n, "type")),
-		Items:       ParamType(text(yamldoc.Get(n, "items"), "type")),
 		Description: text(n, "description"),
-		Minimum:     number(yamldoc.Get(n, "minimum")),
-		Maximum:     number(yamldoc.Get(n, "maximum")),
+		MinItems:    count(yamldoc.Get(n, "minItems")),
+		MaxItems:    count(yamldoc.Get(n, "maxItems")),
+		keys:        p.keys(n),
 	}
-	p.checkBounds(&out, n)
-	element := out
-	element.Type = out.element()
-	if enum := yamldoc.Get(n, "enum"); enum != nil {
-		for _, child := range enum.Content {
-			v, err := element.Convert(yamldoc.Value(child))
-			if err != nil {
-				p.report(mesh.LevelError, child, "param-value", "enum of "+err.Error(), "")
-				continue
-			}
-			out.Enum = append(out.Enum, v)
+	if unique := yamldoc.Get(n, "uniqueItems"); unique != nil {
+		out.UniqueItems = yamldoc.Value(unique) == true
+	}
+	at := n // what speaks of values
+	if items := yamldoc.Get(n, "items"); items != nil {
+		at = items
+		out.Items = ParamType(text(items, "type"))
+		maps.Copy(out.keys, p.keys(items))
+		out.keys["type"] = p.doc.Position(yamldoc.Get(n, "type"))
+		p.elementBounds(n, items)
+	}
+	bound := func(name string) *yaml.Node {
+		if v := yamldoc.Get(at, name); v != nil {
+			return v
 		}
+		return yamldoc.Get(n, name)
 	}
+	out.Minimum, out.Maximum = number(bound("minimum")), number(bound("maximum"))
+	out.MinLength, out.MaxLength = count(bound("minLength")), count(bound("maxLength"))
+	out.Pattern, out.Format = text(at, "pattern"), text(at, "format")
+	p.checkBounds(&out, n, at)
+	p.enum(&out, bound("enum"))
 	if k, value := yamldoc.Find(n, "default"); value != nil {
 		v, err := out.Convert(yamldoc.Value(value))
 		if err != nil {
-			p.report(mesh.LevelError, k, "param-value", "default of "+err.Error(), "")
+			p.report(mesh.LevelError, k, "param-value", "default of "+err.Error(), "choose a default that fits the declaration")
 		}
 		out.Default = v
 	}
 	return out
 }
 
-// checkBounds refuses bounds that nothing can be compared with, and those that
-// leave no value.
-func (p *parser) checkBounds(param *Param, n *yaml.Node) {
-	for _, name := range []string{"minimum", "maximum"} {
-		if key, _ := yamldoc.Find(n, name); key != nil && param.element() != TypeInteger && param.element() != TypeNumber {
-			p.report(mesh.LevelError, key, "misplaced-key", fmt.Sprintf("the key %s has no meaning for a parameter of type %s", name, param.element()), "remove it")
-			param.Minimum, param.Maximum = nil, nil // say nothing more about them
+// keys returns the places of the values of a mapping.
+func (p *parser) keys(n *yaml.Node) map[string]mesh.Position {
+	out := make(map[string]mesh.Position, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		out[n.Content[i].Value] = p.doc.Position(n.Content[i+1])
+	}
+	return out
+}
+
+// elementBounds refuses what is said of the elements of an array twice: of the
+// array, where the first version of the language had it, and of its items.
+func (p *parser) elementBounds(n, items *yaml.Node) {
+	for _, name := range []string{"enum", "minimum", "maximum"} {
+		if key, _ := yamldoc.Find(n, name); key != nil && yamldoc.Get(items, name) != nil {
+			p.report(mesh.LevelError, key, "misplaced-key", "the key "+name+" speaks of the elements, and so does the one in items", "keep the one in items")
 		}
 	}
-	if param.Minimum != nil && param.Maximum != nil && *param.Minimum > *param.Maximum {
-		key, _ := yamldoc.Find(n, "minimum")
-		p.report(mesh.LevelError, key, "wrong-value", fmt.Sprintf("minimum %v is above maximum %v, so that no value fits", *param.Minimum, *param.Maximum), "swap them")
+}
+
+// enum reads the values that may be set. Each has to fit the rest of the
+// declaration.
+func (p *parser) enum(out *Param, n *yaml.Node) {
+	if n == nil {
+		return
 	}
+	element := *out
+	element.Type = out.element()
+	for _, child := range n.Content {
+		v, err := element.Convert(yamldoc.Value(child))
+		if err != nil {
+			p.report(mesh.LevelError, child, "param-value", "enum of "+err.Error(), "remove it, or change the declaration")
+			continue
+		}
+		out.Enum = append(out.Enum, v)
+	}
+}
+
+// checkBounds refuses bounds that leave no value, and a pattern that is none.
+// at is where values are spoken of.
+func (p *parser) checkBounds(param *Param, n, at *yaml.Node) {
+	keyOf := func(name string) *yaml.Node {
+		if key, _ := yamldoc.Find(at, name); key != nil {
+			return key
+		}
+		key, _ := yamldoc.Find(n, name)
+		return key
+	}
+	checkOrder(p, keyOf, "minimum", param.Minimum, "maximum", param.Maximum)
+	checkOrder(p, keyOf, "minLength", param.MinLength, "maxLength", param.MaxLength)
+	checkOrder(p, keyOf, "minItems", param.MinItems, "maxItems", param.MaxItems)
+	if param.Pattern == "" {
+		return
+	}
+	if _, err := pattern.Compile(param.Pattern); err != nil {
+		p.report(mesh.LevelError, yamldoc.Get(at, "pattern"), "wrong-value", "the regular expression "+err.Error(), "regular expressions are RE2; write one that is smaller or simpler")
+		param.Pattern = "" // say nothing more about it
+	}
+}
+
+// checkOrder refuses a lower bound that is above the upper.
+func checkOrder[T int | float64](p *parser, keyOf func(string) *yaml.Node, low string, least *T, high string, most *T) {
+	if above(least, most) {
+		p.report(mesh.LevelError, keyOf(low), "wrong-value", fmt.Sprintf("%s %v is above %s %v, so that no value fits", low, *least, high, *most), "swap them")
+	}
+}
+
+// above reports whether both bounds are there and the lower is the higher.
+func above[T int | float64](least, most *T) bool {
+	return least != nil && most != nil && *least > *most
 }
 
 func number(n *yaml.Node) *float64 {
@@ -94,6 +162,15 @@ func number(n *yaml.Node) *float64 {
 		f = v
 	}
 	return &f
+}
+
+func count(n *yaml.Node) *int {
+	f := number(n)
+	if f == nil {
+		return nil
+	}
+	i := int(*f) // the schema knows its bounds
+	return &i
 }
 
 // element is the type that enum, minimum and maximum speak of.
@@ -131,7 +208,28 @@ func (p Param) Convert(v any) (any, error) {
 		}
 		out[i] = c
 	}
-	return out, nil
+	return out, p.checkItems(out)
+}
+
+// checkItems checks what is said of the array itself.
+func (p Param) checkItems(items []any) error {
+	switch {
+	case p.MinItems != nil && len(items) < *p.MinItems:
+		return fmt.Errorf("parameter %s: %d elements are fewer than %d", p.Name, len(items), *p.MinItems)
+	case p.MaxItems != nil && len(items) > *p.MaxItems:
+		return fmt.Errorf("parameter %s: %d elements are more than %d", p.Name, len(items), *p.MaxItems)
+	}
+	if !p.UniqueItems {
+		return nil
+	}
+	seen := make(map[any]bool, len(items))
+	for _, item := range items {
+		if seen[item] {
+			return fmt.Errorf("parameter %s: %s stands in the list twice", p.Name, show(item))
+		}
+		seen[item] = true
+	}
+	return nil
 }
 
 func (p Param) convertElement(t ParamType, v any) (any, error) {
@@ -139,22 +237,60 @@ func (p Param) convertElement(t ParamType, v any) (any, error) {
 	if out == nil {
 		return nil, fmt.Errorf("parameter %s: expected a value of type %s, found %s", p.Name, t, show(v))
 	}
-	var f float64
 	switch n := out.(type) {
 	case int64:
-		f = float64(n)
+		if err := p.checkNumber(float64(n), out); err != nil {
+			return nil, err
+		}
 	case float64:
-		f = n
+		if err := p.checkNumber(n, out); err != nil {
+			return nil, err
+		}
+	case string:
+		if err := p.checkText(n); err != nil {
+			return nil, err
+		}
 	}
-	switch {
-	case p.Minimum != nil && f < *p.Minimum:
-		return nil, fmt.Errorf("parameter %s: %v is less than %v", p.Name, out, *p.Minimum)
-	case p.Maximum != nil && f > *p.Maximum:
-		return nil, fmt.Errorf("parameter %s: %v is more than %v", p.Name, out, *p.Maximum)
-	case len(p.Enum) > 0 && !slices.Contains(p.Enum, out):
+	if len(p.Enum) > 0 && !slices.Contains(p.Enum, out) {
 		return nil, fmt.Errorf("parameter %s: %s is not one of %s", p.Name, show(out), show(p.Enum))
 	}
 	return out, nil
+}
+
+func (p Param) checkNumber(f float64, shown any) error {
+	switch {
+	case p.Minimum != nil && f < *p.Minimum:
+		return fmt.Errorf("parameter %s: %v is less than %v", p.Name, shown, *p.Minimum)
+	case p.Maximum != nil && f > *p.Maximum:
+		return fmt.Errorf("parameter %s: %v is more than %v", p.Name, shown, *p.Maximum)
+	}
+	return nil
+}
+
+func (p Param) checkText(s string) error {
+	length := utf8.RuneCountInString(s)
+	switch {
+	case p.MinLength != nil && length < *p.MinLength:
+		return fmt.Errorf("parameter %s: %s has fewer than %d characters", p.Name, show(s), *p.MinLength)
+	case p.MaxLength != nil && length > *p.MaxLength:
+		return fmt.Errorf("parameter %s: %s has more than %d characters", p.Name, show(s), *p.MaxLength)
+	case !fitsFormat(p.Format, s):
+		return fmt.Errorf("parameter %s: %s has not the format %s", p.Name, show(s), p.Format)
+	case p.Pattern == "":
+		return nil
+	}
+	re, err := pattern.Compile(p.Pattern)
+	if err != nil { // no document of Parse has it
+		return fmt.Errorf("parameter %s: the regular expression %w", p.Name, err)
+	}
+	found, err := re.Match(s)
+	if err != nil {
+		return fmt.Errorf("parameter %s: %w", p.Name, err)
+	}
+	if !found {
+		return fmt.Errorf("parameter %s: %s does not have the form %s", p.Name, show(s), show(p.Pattern))
+	}
+	return nil
 }
 
 // convertScalar returns nil for a value of another type.
@@ -277,9 +413,16 @@ type paramSchema struct {
 	Description string       `json:"description,omitzero"`
 	Default     any          `json:"default,omitzero"`
 	Items       *paramSchema `json:"items,omitzero"`
+	MinItems    *int         `json:"minItems,omitzero"`
+	MaxItems    *int         `json:"maxItems,omitzero"`
+	UniqueItems bool         `json:"uniqueItems,omitzero"`
 	Enum        []any        `json:"enum,omitzero"`
 	Minimum     *float64     `json:"minimum,omitzero"`
 	Maximum     *float64     `json:"maximum,omitzero"`
+	MinLength   *int         `json:"minLength,omitzero"`
+	MaxLength   *int         `json:"maxLength,omitzero"`
+	Pattern     string       `json:"pattern,omitzero"`
+	Format      string       `json:"format,omitzero"`
 }
 
 // ParamsSchema returns the JSON Schema 2020-12 of the parameters the document
@@ -288,10 +431,13 @@ func (d *Document) ParamsSchema() []byte {
 	properties := make(map[string]paramSchema, len(d.Params))
 	required := []string{}
 	for _, p := range d.Params {
-		element := paramSchema{Type: p.element(), Enum: p.Enum, Minimum: p.Minimum, Maximum: p.Maximum}
+		element := paramSchema{
+			Type: p.element(), Enum: p.Enum, Minimum: p.Minimum, Maximum: p.Maximum,
+			MinLength: p.MinLength, MaxLength: p.MaxLength, Pattern: p.Pattern, Format: p.Format,
+		}
 		s := element
 		if p.Type == TypeArray {
-			s = paramSchema{Type: TypeArray, Items: &element}
+			s = paramSchema{Type: TypeArray, Items: &element, MinItems: p.MinItems, MaxItems: p.MaxItems, UniqueItems: p.UniqueItems}
 		}
 		s.Description, s.Default = p.Description, p.Default
 		properties[p.Name] = s

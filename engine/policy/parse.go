@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"bytes"
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -26,25 +23,39 @@ const (
 	DefaultCustomSeverity = mesh.SeverityMedium // of custom rules
 )
 
-// majorVersion is the only major version of the language there is.
-const majorVersion = "3."
-
 // Parse reads one policy document. file is only used in positions. All
 // findings are returned at once, in the order of the file; the document is nil
-// if any of them is an error.
+// if any of them is an error. One that extends a base needs [Resolve] before
+// anything can be decided by it.
 func Parse(file string, src []byte) (*Document, []mesh.Finding) {
+	d, findings := parse(file, src)
+	if d != nil && d.Extends == nil {
+		d.own = nil // nothing will be merged with it
+	}
+	return d, findings
+}
+
+// parse is Parse, and keeps what a merge needs.
+func parse(file string, src []byte) (*Document, []mesh.Finding) {
 	yamlDoc, findings := yamldoc.Parse(file, src)
 	if yamlDoc == nil {
 		return nil, findings
 	}
-	if f, ok := checkVersion(yamlDoc); !ok {
-		return nil, append(findings, f)
-	}
-	findings = append(findings, schema().Validate(yamlDoc, yamlDoc.Root)...)
+	newer, findings := checkVersion(yamlDoc)
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
-	p := parser{doc: yamlDoc, lines: bytes.Split(src, []byte("\n")), findings: findings}
+	found := schema().Validate(yamlDoc, yamlDoc.Root)
+	hintExtends(yamlDoc.Root, found)
+	if newer {
+		mentionVersion(yamlDoc, found)
+	}
+	findings = append(findings, found...)
+	slices.SortStableFunc(findings, byPlace)
+	if mesh.HasErrors(findings) {
+		return nil, findings
+	}
+	p := parser{doc: yamlDoc, lines: yamlDoc.Lines(), findings: findings}
 	d := p.document(yamlDoc.Root)
 	slices.SortStableFunc(p.findings, byPlace)
 	if mesh.HasErrors(p.findings) {
@@ -64,20 +75,6 @@ var schema = sync.OnceValue(func() *yamldoc.Schema {
 	}
 	return s
 })
-
-// checkVersion refuses a language of another major version before anything
-// else is said about the document.
-func checkVersion(d *yamldoc.Document) (mesh.Finding, bool) {
-	n := yamldoc.Get(d.Root, "version")
-	if n == nil || n.ShortTag() != "!!str" || strings.HasPrefix(n.Value, majorVersion) {
-		return mesh.Finding{}, true // the schema has the rest to say
-	}
-	return mesh.Finding{
-		Position: d.Position(n), Level: mesh.LevelError, Rule: "unknown-version",
-		Message: fmt.Sprintf("version %q of the policy language is not known", n.Value),
-		Hint:    `version is that of the language, not of your release; write version: "3.0.0"`,
-	}, false
-}
 
 // parser builds the tree of a document whose shape is known to be right.
 type parser struct {
@@ -117,17 +114,32 @@ func (p *parser) document(root *yaml.Node) *Document {
 	if n := yamldoc.Get(root, "framework"); n != nil {
 		d.Framework = p.label(n)
 	}
+	d.Extends = p.extends(yamldoc.Get(root, "extends"))
 	d.Params = p.params(yamldoc.Get(root, "params"))
 	rules := yamldoc.Get(root, "rules")
-	d.Rules = append(p.builtIn(rules), p.custom(yamldoc.Get(rules, "custom"))...)
+	d.own = &written{doc: p.doc, root: root, rules: rules}
+	before := len(p.findings)
+	builtIn := p.builtIn(rules)
+	if d.Extends != nil { // whether anything is missing depends on the base
+		p.findings = append(p.findings[:before], faults(p.findings[before:])...)
+	}
+	d.Rules = append(builtIn, p.custom(yamldoc.Get(rules, "custom"), builtIn)...)
 	slices.SortStableFunc(d.Rules, func(a, b Rule) int {
 		return cmp.Or(a.Position.Line-b.Position.Line, a.Position.Column-b.Position.Column)
 	})
+	if d.Extends != nil {
+		return d
+	}
 	d.Bindings = p.bindings(yamldoc.Get(root, "controls"), d.Rules)
 	if len(d.Rules) == 0 && !d.DenyByDefault {
 		p.report(mesh.LevelWarning, rules, "no-rules", "the policy has no rule and allows everything", "add a section below rules, or write default: deny")
 	}
 	return d
+}
+
+// faults returns the findings that are errors.
+func faults(findings []mesh.Finding) []mesh.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f mesh.Finding) bool { return f.Level != mesh.LevelError })
 }
 
 func text(n *yaml.Node, key string) string {
@@ -171,7 +183,8 @@ func (p *parser) enforcement(n *yaml.Node) Enforcement {
 }
 
 // bindings reads the controls section. A rule it names must be built-in; that
-// the policy uses it is only expected.
+// the policy uses it is only expected. Where a primitive makes a rule for each
+// entry of a mapping, its id binds them all, and a rule's id that one.
 func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 	if n == nil {
 		return nil
@@ -179,10 +192,14 @@ func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 	var out []Binding
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
+		used := slices.ContainsFunc(rules, func(r Rule) bool {
+			return r.Primitive == key.Value || r.Primitive != "" && r.ID == key.Value
+		})
 		switch {
+		case used:
 		case primitives.Lookup(key.Value) == nil:
-			p.report(mesh.LevelError, key, "unknown-rule", key.Value+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
-		case !slices.ContainsFunc(rules, func(r Rule) bool { return r.Primitive == key.Value }):
+			p.report(mesh.LevelError, key, "unknown-rule", yamldoc.Shorten(key.Value)+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
+		default:
 			p.report(mesh.LevelWarning, key, "unused-controls", "the policy does not use the rule "+key.Value, "")
 		}
 		out = append(out, Binding{Rule: p.label(key), Controls: p.labels(n.Content[i+1])})

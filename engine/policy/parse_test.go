@@ -120,13 +120,66 @@ func TestParseWholeLanguage(t *testing.T) {
 	}
 }
 
+// TestParseMappings reads sections that make a rule for each entry of a mapping.
+func TestParseMappings(t *testing.T) {
+	t.Parallel()
+	d, findings := policy.Parse("p.yaml", []byte(`version: "3.0.0"
+name: Shop
+controls:
+  tools.by_role.*: ["soc2:CC6.3"]
+  tools.arguments.pay.values.amount.maximum: ["soc2:PI1.2"]
+rules:
+  tools:
+    by_role:
+      crm.lookup: [support]
+      pay: [manager]
+    arguments:
+      pay:
+        required: [amount]
+        values:
+          amount: {maximum: 1000, optional: true}
+          note: {pattern: "[a-z ]*"}
+  data_minimization: {mask_fields: [iban]}
+  agents: {identity_required: false}
+`))
+	if len(findings) > 0 {
+		t.Fatalf("findings: %v", findings)
+	}
+	type rule struct {
+		ID, Primitive string
+		Line          int
+		Values        map[string]any
+		Obligations   []mesh.Obligation
+	}
+	var got []rule
+	for _, r := range d.Rules {
+		got = append(got, rule{r.ID, r.Primitive, r.Position.Line, r.Values, r.Obligations})
+	}
+	want := []rule{
+		{"tools.by_role.crm.lookup", "tools.by_role.*", 9, map[string]any{"tool": "crm.lookup", "roles": []any{"support"}}, nil},
+		{"tools.by_role.pay", "tools.by_role.*", 10, map[string]any{"tool": "pay", "roles": []any{"manager"}}, nil},
+		{"tools.arguments.pay.required", "tools.arguments.*.required", 13, map[string]any{"tool": "pay", "required": []any{"amount"}}, nil},
+		{
+			"tools.arguments.pay.values.amount.maximum", "tools.arguments.*.values.*.maximum", 15,
+			map[string]any{"tool": "pay", "argument": "amount", "maximum": 1000.0, "optional": true}, nil,
+		},
+		{
+			"tools.arguments.pay.values.note.pattern", "tools.arguments.*.values.*.pattern", 16,
+			map[string]any{"tool": "pay", "argument": "note", "pattern": "[a-z ]*"}, nil,
+		},
+		{
+			"data_minimization.mask_fields", "data_minimization.mask_fields", 17, map[string]any{"mask_fields": []any{"iban"}},
+			[]mesh.Obligation{{Type: "mask", Properties: map[string]any{"fields": []any{"iban"}}}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+}
+
 func TestParseFindings(t *testing.T) {
 	t.Parallel()
-	const head = "version: \"3.0.0\"\nname: n\n"
-	tests := []struct {
-		name, src string
-		want      []string // position, rule, message and hint: "line:column rule message (hint)", each a prefix or more
-	}{
+	wantFindings(t, []findingsTest{
 		{"empty", "", []string{"1:1 yaml-syntax the file is empty"}},
 		{"only a comment", "# nothing\n", []string{"1:1 yaml-syntax the file is empty"}},
 		{"not YAML", head + "rules: [\n", []string{"yaml-syntax not YAML"}},
@@ -138,14 +191,10 @@ func TestParseFindings(t *testing.T) {
 		{"alias", head + "rules: &r {}\nparams: *r\n", []string{"3:8 yaml-alias the anchor &r is not allowed", "4:9 yaml-alias aliases are not allowed"}},
 		{"merge key", head + "rules: {<<: {custom: []}}\n", []string{"3:9 yaml-alias merge keys are not allowed"}},
 		{"tag", head + "rules: !!set {}\n", []string{"3:8 yaml-tag the tag !!set is not allowed"}},
-		{"duplicate key", head + "rules: {}\nname: m\n", []string{"4:1 duplicate-key the key name stands here for the second time (the first is in line 2)"}},
+		{"duplicate key", head + "rules: {}\nname: m\n", []string{"4:1 duplicate-key the key name stands here for the second time (keep one of them; the first is in line 2, column 1)"}},
 		{"key is a number", head + "rules: {}\nparams: {1: {type: string}}\n", []string{`4:10 yaml-key the key 1 is not text (write it as "1")`}},
 		{"deep", head + "rules: " + strings.Repeat("[", 80) + strings.Repeat("]", 80), []string{"3:71 too-deep nested more than 64 levels deep"}},
 		{"missing keys", "framework: gdpr\n", []string{"1:1 missing-key the key version is missing", "1:1 missing-key the key name is missing", "1:1 missing-key the key rules is missing"}},
-		{"version is a number", "version: 3.0\nname: n\nrules: {}\n", []string{`1:10 wrong-type expected text, found 3.0 (put it in quotes: "3.0")`}},
-		{"version 2", "version: \"2.0.0\"\nname: n\nruls: {}\n", []string{`1:10 unknown-version version "2.0.0" of the policy language is not known`}},
-		{"version 3.9 is accepted", "version: \"3.9.1\"\nname: n\nrules: {data_collection: {consent_required: true}}\n", nil},
-		{"version of one part", "version: \"3\"\nname: n\nrules: {}\n", []string{"1:10 unknown-version"}},
 		{"unknown keys, all at once", head + "rules:\n  data_colection: {}\nenforcment: {mode: enforce}\n", []string{
 			"4:3 unknown-key unknown key data_colection (did you mean data_collection?)", "5:1 unknown-key unknown key enforcment (did you mean enforcement?)",
 		}},
@@ -168,56 +217,94 @@ func TestParseFindings(t *testing.T) {
 		{"reserved ids", head + "rules:\n  custom:\n    - {id: default, require: 'true'}\n    - {id: data_collection.consent_required, require: 'true'}\n", []string{"5:12 reserved-id", "6:12 reserved-id"}},
 		{"rule id", head + "rules:\n  custom:\n    - {id: 'a b', require: 'true'}\n", []string{`5:12 wrong-value "a b" does not have the form`}},
 		{"severity", head + "rules:\n  custom:\n    - {id: a, require: 'true', severity: hihg}\n", []string{`5:42 wrong-value "hihg" is not one of low, medium, high, critical (did you mean high?)`}},
-		{"param without a type", head + "rules: {}\nparams: {a: {}}\n", []string{"4:13 missing-key the key type is missing"}},
-		{"param type", head + "rules: {}\nparams: {a: {type: strng}}\n", []string{"did you mean string?"}},
-		{"array without items", head + "rules: {}\nparams: {a: {type: array}}\n", []string{"4:13 missing-key the key items is missing"}},
-		{"items of no array", head + "rules: {}\nparams: {a: {type: string, items: {type: string}}}\n", []string{"4:28 misplaced-key the key items has no meaning here"}},
-		{"param default", head + "rules: {}\nparams: {a: {type: integer, default: x}}\n", []string{"4:29 param-value default of parameter a: expected a value of type integer, found \"x\""}},
-		{"param enum", head + "rules: {}\nparams: {a: {type: string, enum: [1]}}\n", []string{"4:35 param-value enum of parameter a"}},
-		{"param default not in enum", head + "rules: {}\nparams: {a: {type: string, enum: [x], default: y}}\n", []string{`parameter a: "y" is not one of ["x"]`}},
-		{"bound of a text", head + "rules: {}\nparams: {a: {type: string, minimum: 3, default: x}}\n", []string{"4:28 misplaced-key the key minimum has no meaning for a parameter of type string"}},
-		{"bound of a list of texts", head + "rules: {}\nparams: {a: {type: array, items: {type: string}, maximum: 3}}\n", []string{"4:50 misplaced-key the key maximum has no meaning for a parameter of type string"}},
-		{"bounds that leave nothing", head + "rules: {}\nparams: {a: {type: integer, minimum: 3, maximum: 1}}\n", []string{"4:29 wrong-value minimum 3 is above maximum 1"}},
 		{"tagged key", head + "rules: {}\n!!str description: x\n", []string{"4:1 yaml-tag the tag !!str is not allowed"}},
-		{"param name", head + "rules: {}\nparams: {a-b: {type: string}}\n", []string{"4:10 wrong-value a-b is not a valid name"}},
-		{"param is a word of CEL", head + "rules: {}\nparams: {in: {type: string}}\n", []string{"4:10 reserved-id in is a word of CEL"}},
 		{"controls of no rule", head + "rules: {}\ncontrols: {data_collection.consent: [\"gdpr:Art.6\"]}\n", []string{"4:12 unknown-rule data_collection.consent is not a built-in rule"}},
 		{"list element twice", head + "rules:\n  data_collection: {prohibited_purposes: [a, b, a]}\n", []string{`4:49 duplicate-value "a" stands in the list twice`}},
 		{"warning: purposes", head + "rules:\n  data_collection: {purpose_limitation: true}\n", []string{"4:21 no-valid-purposes"}},
 		{"warning: unused purposes", head + "rules:\n  data_collection: {consent_required: true, valid_purposes: [a]}\n", []string{"4:45 unused-purposes"}},
 		{"warning: nothing", head + "rules: {}\n", []string{"3:8 no-rules"}},
+	})
+}
+
+// head begins a document that lacks only its rules.
+const head = "version: \"3.0.0\"\nname: n\n"
+
+// findingsTest is a document and what Parse says about it.
+type findingsTest struct {
+	name, src string
+	want      []string // position, rule, message and hint: "line:column rule message (hint)", each a prefix or more
+}
+
+// wantFindings parses documents and looks for what is wanted of each; where
+// nothing is, nothing may be said.
+func wantFindings(t *testing.T, tests []findingsTest) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			checkFindings(t, tt.src, tt.want, strings.Contains(tt.name, "nothing"))
+		})
+	}
+}
+
+// TestParseFindingsOfParameters holds the values of built-in rules to what
+// their primitives say of them.
+func TestParseFindingsOfParameters(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	tests := []struct {
+		name, src string
+		want      []string // as of TestParseFindings
+	}{
+		{"a name nobody can write", head + "rules:\n  tools: {by_role: {\"pay all\": [boss]}}\n", []string{"4:21 wrong-value pay all is not a valid name"}},
+		{"no regular expression", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[a\"}}}}}\n", []string{"4:54 wrong-value \"[a\" is not a regex"}},
+		{"a score that cannot be", head + "rules:\n  content: {max_injection_score: 3}\n", []string{"4:34 wrong-value 3 is more than 1"}},
+		{"an input that is none", head + "rules:\n  operations: {required_inputs: {any: [agent.ident]}}\n", []string{"4:40 wrong-value \"agent.ident\" is not one of", "did you mean agent.id?"}},
+		{"two rules of one id", head + "rules:\n  tools:\n    arguments:\n      p: {values: {a.values.b: {maximum: 1}}}\n      p.values.a: {values: {b: {maximum: 1}}}\n",
+			[]string{"7:33 duplicate-id the value in line 6 makes a rule tools.arguments.p.values.a.values.b.maximum, too"}},
+		{"the id of a built-in rule's", head + "rules:\n  tools: {by_role: {pay: [boss]}}\n  custom: [{id: tools.by_role.pay, require: 'true'}]\n", []string{"5:17 reserved-id the id tools.by_role.pay is that of a built-in rule"}},
+		{"controls of an entry that is none", head + "rules:\n  tools: {by_role: {pay: [boss]}}\ncontrols: {tools.by_role.buy: [\"soc2:CC6.3\"]}\n", []string{"5:12 unknown-rule tools.by_role.buy is not a built-in rule"}},
+		{"warning: an option nobody reads", head + "rules:\n  sessions: {step_up: {max_age_seconds: 60}}\n",
+			[]string{"4:24 unused-option max_age_seconds has no effect (add sessions.step_up.tools or sessions.step_up.actions or sessions.step_up.classifications)"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, findings := policy.Parse("p.yaml", []byte(tt.src))
-			if (d == nil) != mesh.HasErrors(findings) {
-				t.Errorf("document %v beside findings %v", d, findings)
-			}
-			var got []string
-			for _, f := range findings {
-				if f.Rule == "no-rules" && !strings.Contains(tt.name, "nothing") {
-					continue
-				}
-				if f.File != "p.yaml" {
-					t.Errorf("finding without its file: %v", f)
-				}
-				s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
-				if f.Hint != "" {
-					s += " (" + f.Hint + ")"
-				}
-				got = append(got, s)
-			}
-			all := strings.Join(got, "\n")
-			for _, w := range tt.want {
-				if !strings.Contains(all, w) {
-					t.Errorf("no finding %q", w)
-				}
-			}
-			if len(tt.want) == 0 && len(got) > 0 || t.Failed() {
-				t.Errorf("findings:\n%s", all)
-			}
+			checkFindings(t, tt.src, tt.want, false)
 		})
+	}
+}
+
+// checkFindings parses a policy and looks for each finding wanted; none wanted
+// means none at all. That a policy has no rules counts only if it is asked for.
+func checkFindings(t *testing.T, src string, want []string, noRules bool) {
+	t.Helper()
+	d, findings := policy.Parse("p.yaml", []byte(src))
+	if (d == nil) != mesh.HasErrors(findings) {
+		t.Errorf("document %v beside findings %v", d, findings)
+	}
+	var got []string
+	for _, f := range findings {
+		if f.Rule == "no-rules" && !noRules {
+			continue
+		}
+		if f.File != "p.yaml" {
+			t.Errorf("finding without its file: %v", f)
+		}
+		s := strings.TrimPrefix(f.Position.String(), "p.yaml:") + " " + f.Rule + " " + f.Message
+		if f.Hint != "" {
+			s += " (" + f.Hint + ")"
+		}
+		got = append(got, s)
+	}
+	all := strings.Join(got, "\n")
+	for _, w := range want {
+		if !strings.Contains(all, w) {
+			t.Errorf("no finding %q", w)
+		}
+	}
+	if len(want) == 0 && len(got) > 0 || t.Failed() {
+		t.Errorf("findings:\n%s", all)
 	}
 }
 
@@ -248,7 +335,9 @@ func TestParseManyFaults(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
-	for _, s := range []string{"", "a: &a [*a]", "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n  - id: a\n    when: >-\n      a\n      b\n    require: \"a\\n\\x41\"\n", "? [a]\n: b", "a: !!binary x", "--- |\n x", "\"\\ud800\": 1"} {
+	f.Add([]byte(withParams))
+	for _, s := range []string{"", "a: &a [*a]", "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n  - id: a\n    when: >-\n      a\n      b\n    require: \"a\\n\\x41\"\n", "? [a]\n: b", "a: !!binary x", "--- |\n x", "\"\\ud800\": 1",
+		"\uFEFFa: 1\r\n", "a: 1\rb: 2", "a: *b", "[[[[", "a: \"\\d\"", "{? , ? }", "%YAML 2.0\n---\n", "\xff\xfea\x00", "a\u2028b: 1"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -11,34 +12,86 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
-// builtIn returns a rule for every primitive that the sections switch on.
+// builtIn returns a rule for every primitive that the sections switch on, and
+// for every entry of a mapping where the primitive is one for each.
 func (p *parser) builtIn(rules *yaml.Node) []Rule {
+	first := map[string]int{}
 	var out []Rule
 	for _, primitive := range primitives.All() {
-		key, value := descend(rules, primitive.ID)
-		if value == nil || (primitive.Parameters[0].Type == primitives.Flag && yamldoc.Value(value) != true) {
-			continue
-		}
-		if _, flag := descend(rules, primitive.Unless); flag != nil && yamldoc.Value(flag) == false {
-			continue
-		}
-		r := Rule{ID: primitive.ID, Position: p.doc.Position(key), Primitive: primitive.ID, Values: map[string]any{}}
-		for _, parameter := range primitive.Parameters {
-			if _, v := descend(rules, parameter.Path); v != nil {
-				r.Values[parameter.Name()] = yamldoc.Value(v)
+		for _, keys := range instances(rules, strings.Split(primitive.ID, ".")) {
+			r, key := p.instance(rules, primitive, keys)
+			if r == nil {
+				continue
 			}
+			if line := first[r.ID]; line != 0 {
+				p.report(mesh.LevelError, key, "duplicate-id", fmt.Sprintf("the value in line %d makes a rule %s, too", line, r.ID), "choose another name")
+				continue
+			}
+			first[r.ID] = key.Line
+			out = append(out, *r)
 		}
-		out = append(out, r)
 	}
 	p.checkPurposes(rules)
+	p.checkOptions(rules, out)
+	return out
+}
+
+// instance returns the rule of a primitive for the keys that stand for the * of
+// its id, and where it is written; nil if it is switched off.
+func (p *parser) instance(rules *yaml.Node, primitive *primitives.Primitive, keys []string) (*Rule, *yaml.Node) {
+	key, value := descend(rules, primitive.ID, keys)
+	if primitive.Parameters[0].Type == primitives.Flag && yamldoc.Value(value) != true {
+		return nil, nil
+	}
+	if _, flag := descend(rules, primitive.Unless, keys); flag != nil && yamldoc.Value(flag) == false {
+		return nil, nil
+	}
+	r := &Rule{ID: primitive.RuleID(keys...), Position: p.doc.Position(key), Primitive: primitive.ID, Values: map[string]any{}}
+	for i, name := range primitive.Each {
+		r.Values[name] = keys[i]
+	}
+	for _, parameter := range primitive.Parameters {
+		if _, v := descend(rules, parameter.Path, keys); v != nil {
+			r.Values[parameter.Name()], _ = parameter.Type.Value(yamldoc.Value(v))
+		}
+	}
+	for _, o := range primitive.Obligations {
+		r.Obligations = append(r.Obligations, o.Bind(r.Values))
+	}
+	return r, key
+}
+
+// instances returns the keys that stand for the * of a path, for every place
+// where the path leads. A path without * that leads somewhere has one instance
+// without keys.
+func instances(n *yaml.Node, path []string) [][]string {
+	if len(path) == 0 {
+		return [][]string{nil}
+	}
+	if path[0] != "*" {
+		_, value := yamldoc.Find(n, path[0])
+		if value == nil {
+			return nil
+		}
+		return instances(value, path[1:])
+	}
+	var out [][]string
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		for _, keys := range instances(n.Content[i+1], path[1:]) {
+			out = append(out, append([]string{n.Content[i].Value}, keys...))
+		}
+	}
 	return out
 }
 
 // checkPurposes warns of the two halves of purpose limitation without each
 // other.
 func (p *parser) checkPurposes(rules *yaml.Node) {
-	key, limited := descend(rules, "data_collection.purpose_limitation")
-	listKey, list := descend(rules, "data_collection.valid_purposes")
+	key, limited := descend(rules, "data_collection.purpose_limitation", nil)
+	listKey, list := descend(rules, validPurposes, nil)
 	on := limited != nil && yamldoc.Value(limited) == true
 	switch {
 	case on && list == nil:
@@ -48,13 +101,52 @@ func (p *parser) checkPurposes(rules *yaml.Node) {
 	}
 }
 
-// descend follows a dotted path.
-func descend(n *yaml.Node, path string) (key, value *yaml.Node) {
+// validPurposes is the one option without which a rule means little.
+const validPurposes = "data_collection.valid_purposes"
+
+// checkOptions warns of options that no rule of the document reads.
+func (p *parser) checkOptions(rules *yaml.Node, used []Rule) {
+	read := map[string]bool{validPurposes: true} // has a warning of its own
+	for _, r := range used {
+		for _, parameter := range primitives.Lookup(r.Primitive).Parameters {
+			read[parameter.Path] = true
+		}
+	}
+	for _, primitive := range primitives.All() {
+		for _, option := range primitive.Parameters[1:] {
+			if read[option.Path] {
+				continue
+			}
+			read[option.Path] = true
+			for _, keys := range instances(rules, strings.Split(option.Path, ".")) {
+				key, _ := descend(rules, option.Path, keys)
+				p.report(mesh.LevelWarning, key, "unused-option", option.Name()+" has no effect", "add "+strings.Join(readers(option.Path), " or "))
+			}
+		}
+	}
+}
+
+// readers returns the primitives that read the parameter.
+func readers(path string) []string {
+	var out []string
+	for _, p := range primitives.All() {
+		if slices.ContainsFunc(p.Parameters, func(q primitives.Parameter) bool { return q.Path == path }) {
+			out = append(out, p.ID)
+		}
+	}
+	return out
+}
+
+// descend follows a dotted path, whose * stand for the keys.
+func descend(n *yaml.Node, path string, keys []string) (key, value *yaml.Node) {
 	if path == "" {
 		return nil, nil
 	}
 	value = n
 	for name := range strings.SplitSeq(path, ".") {
+		if name == "*" {
+			name, keys = keys[0], keys[1:]
+		}
 		if key, value = yamldoc.Find(value, name); value == nil {
 			return nil, nil
 		}
@@ -62,9 +154,15 @@ func descend(n *yaml.Node, path string) (key, value *yaml.Node) {
 	return key, value
 }
 
-func (p *parser) custom(n *yaml.Node) []Rule {
+// custom reads the rules of the document's own. builtIn are the others, whose
+// ids they must not take.
+func (p *parser) custom(n *yaml.Node, builtIn []Rule) []Rule {
 	if n == nil {
 		return nil
+	}
+	taken := map[string]bool{}
+	for _, r := range builtIn {
+		taken[r.ID] = true
 	}
 	first := map[string]int{}
 	var out []Rule
@@ -73,7 +171,7 @@ func (p *parser) custom(n *yaml.Node) []Rule {
 		switch {
 		case id.Value == RuleDefault:
 			p.report(mesh.LevelError, id, "reserved-id", "the id "+RuleDefault+" is that of default: deny", "choose another")
-		case primitives.Lookup(id.Value) != nil:
+		case taken[id.Value] || primitives.Lookup(id.Value) != nil:
 			p.report(mesh.LevelError, id, "reserved-id", "the id "+id.Value+" is that of a built-in rule", "choose another")
 		case first[id.Value] != 0:
 			p.report(mesh.LevelError, id, "duplicate-id", fmt.Sprintf("a rule in line %d has the id %s, too", first[id.Value], id.Value), "choose another")

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -18,11 +19,23 @@ import (
 
 func compile(t *testing.T, src []byte) *jsonschema.Schema {
 	t.Helper()
+	return compileBy(t, jsonschema.NewCompiler(), src)
+}
+
+// compileStrict is compile, with formats that are asserted.
+func compileStrict(t *testing.T, src []byte) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	return compileBy(t, c, src)
+}
+
+func compileBy(t *testing.T, c *jsonschema.Compiler, src []byte) *jsonschema.Schema {
+	t.Helper()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(src))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := jsonschema.NewCompiler()
 	if err := c.AddResource("s.json", doc); err != nil {
 		t.Fatal(err)
 	}
@@ -37,6 +50,7 @@ type node struct {
 	Type                 string
 	Ref                  string `json:"$ref"`
 	Properties           map[string]*node
+	PatternProperties    map[string]*node
 	AdditionalProperties any
 	Required             []string
 	Items                *node
@@ -51,6 +65,24 @@ func read(t *testing.T, src []byte) *node {
 		t.Fatal(err)
 	}
 	return &n
+}
+
+// TestSchemasAreOfTheVersion: an editor finds the schema by its id, and a hub
+// serves it there.
+func TestSchemasAreOfTheVersion(t *testing.T) {
+	t.Parallel()
+	for name, schema := range map[string][]byte{"policy": policy.Schema(), "action": policy.ActionSchema(), "cases": cases.Schema()} {
+		var head struct {
+			ID     string `json:"$id"`
+			Schema string `json:"$schema"`
+		}
+		if err := json.Unmarshal(schema, &head); err != nil {
+			t.Fatal(err)
+		}
+		if want := "https://ai-agent-mesh.com" + policy.SchemaPath(name); head.ID != want || head.Schema != "https://json-schema.org/draft/2020-12/schema" {
+			t.Errorf("%s: $id %s, $schema %s, want $id %s", name, head.ID, head.Schema, want)
+		}
+	}
 }
 
 // TestActionSchemaIsTheStruct compares the published schema with the Go types
@@ -120,7 +152,7 @@ func TestPolicySchemaHasThePrimitives(t *testing.T) {
 	want := map[string]string{}
 	for _, p := range primitives.All() {
 		for _, parameter := range p.Parameters {
-			want[parameter.Path] = map[primitives.Type]string{primitives.Flag: "boolean", primitives.Text: "string", primitives.Count: "integer", primitives.Texts: "array"}[parameter.Type]
+			want[parameter.Path] = map[primitives.Type]string{primitives.Flag: "boolean", primitives.Text: "string", primitives.Count: "integer", primitives.Texts: "array", primitives.Number: "number"}[parameter.Type]
 		}
 		if p.ID != p.Parameters[0].Path {
 			t.Errorf("%s: its first parameter is %s", p.ID, p.Parameters[0].Path)
@@ -141,6 +173,9 @@ func leaves(root *node, path string, n *node, out map[string]string) {
 	}
 	for name, child := range n.Properties {
 		leaves(root, path+"."+name, child, out)
+	}
+	for _, child := range n.PatternProperties {
+		leaves(root, path+".*", child, out)
 	}
 }
 

@@ -91,9 +91,3 @@ func anyCase(words []string) string {
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
-
-// onPersonalData is the CEL of a rule that looks at personal data in actions
-// of these types.
-func onPersonalData(types []string) string {
-	return typeIn(types) + " && " + PersonalDataPredicate + "()"
-}

@@ -1,39 +1,36 @@
 package primitives
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/ai-agent-mesh/mesh"
 )
 
-// Type is the type of a parameter.
-type Type int
-
-// The types a parameter can have.
-const (
-	Flag  Type = iota // true switches the rule on, false off
-	Text              // a string
-	Count             // a whole number
-	Texts             // a list of strings
-)
-
-// Parameter is a value that a policy gives to a primitive. Its place in the
-// file is Path below rules; CEL reads it as rule.NAME, where NAME is the
-// path's last element.
-type Parameter struct {
-	Path string
-	Type Type
+// Section is one section of the language and its primitives.
+type Section struct {
+	Name    string // its key below rules
+	Summary string
+	// Groups says of every mapping below the section what it holds, by path.
+	Groups     map[string]string
+	Primitives []*Primitive
 }
-
-// Name returns the last element of the path.
-func (p Parameter) Name() string { return p.Path[strings.LastIndexByte(p.Path, '.')+1:] }
 
 // Primitive is one built-in rule.
 type Primitive struct {
 	// ID is the ruleId: the YAML path, below rules, of the value that switches
-	// the rule on.
+	// the rule on. Each * in it stands for the keys of a mapping, for each of
+	// which there is a rule of its own: [Primitive.RuleID].
 	ID string
+	// Variant is the word of the id that distinguishes the rule from others
+	// that are the same but for it; empty if there are none.
+	Variant string
+	// Summary says in a sentence what the rule demands.
+	Summary string
+	// Each are the names under which CEL reads the keys, as rule.NAME: one for
+	// each * of the ID.
+	Each []string
 	// Parameters are the values its CEL reads. The first is the one at ID; a
 	// policy may leave the others out, which the CEL asks with has().
 	Parameters []Parameter
@@ -41,17 +38,97 @@ type Primitive struct {
 	// false; empty if there is none.
 	Unless string
 
-	// When and Require are CEL over the action, rule and personalData():
-	// whenever an action meets When, it must meet
-	// Require. An input that is absent never meets
-	// Require.
+	// Types are the action types the rule looks at; nil if they are for When
+	// to say.
+	Types []string
+	// When and Require are CEL over the action, rule and the predicates:
+	// whenever an action meets When, it must meet Require. An input that is
+	// absent never meets Require. An empty When is met by every action, and a
+	// rule without Require only obliges.
 	When    string
 	Require string
+	// Obligations are what an action that meets both obliges to.
+	Obligations []Obligation
 
 	Message        string
 	Recommendation string
 	// Controls are what the rule can serve, in the spelling of the catalog.
 	Controls []mesh.ControlID
+
+	// Example are the keys and parameters, by name, of a policy that uses the
+	// rule.
+	Example map[string]any
+	// Cases show what the rule means.
+	Cases []Case
+}
+
+// Obligation is an instruction of a primitive to the enforcement point.
+type Obligation struct {
+	Type       string
+	Properties []Property
+}
+
+// Property is a property of an [Obligation]: a value, or a parameter's.
+type Property struct {
+	Name      string
+	Value     any    // as encoding/json decodes it
+	Parameter string // the name of the parameter; empty if there is a Value
+}
+
+// Bind fills in the parameters, given by name. A property whose parameter the
+// policy leaves out is left out, too.
+func (o Obligation) Bind(values map[string]any) mesh.Obligation {
+	out := mesh.Obligation{Type: o.Type}
+	for _, p := range o.Properties {
+		value := p.Value
+		if p.Parameter != "" {
+			value = values[p.Parameter]
+		}
+		if value == nil {
+			continue
+		}
+		if out.Properties == nil {
+			out.Properties = map[string]any{}
+		}
+		out.Properties[p.Name] = value
+	}
+	return out
+}
+
+// Case is an action, and what the rule makes of it.
+type Case struct {
+	Name string
+	// Values are the keys and parameters by name: the primitive's Example, as
+	// the case changes it.
+	Values map[string]any
+	Action map[string]any // as encoding/json decodes it
+	Want   Outcome
+	// Absent is the path of the input that violates by being absent; empty if
+	// the case is about something else.
+	Absent string
+}
+
+// Outcome is what a rule makes of an action.
+type Outcome string
+
+// The outcomes.
+const (
+	Satisfied     Outcome = "satisfied" // and obliges
+	Violated      Outcome = "violated"
+	NotApplicable Outcome = "not-applicable"
+)
+
+// RuleID returns the ruleId of the rule for these keys, of which there must be
+// one for each * of the ID.
+func (p *Primitive) RuleID(keys ...string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(p.ID, "*") {
+		if i > 0 {
+			b.WriteString(keys[i-1])
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // ControlsOf returns the controls of one framework that the rule can serve.
@@ -65,25 +142,16 @@ func (p *Primitive) ControlsOf(framework mesh.FrameworkID) []mesh.ControlID {
 	return out
 }
 
-// All returns every primitive, in the order of the language's reference. The
-// slice and what it points to must not be changed.
-var All = sync.OnceValue(func() []*Primitive {
-	var all []*Primitive
-	all = append(all, collection()...)
-	all = append(all, storage()...)
-	return append(all, rights()...)
-})
+// Sections returns the sections of the language by name. What it returns must
+// not be changed.
+func Sections() []*Section { return library().sections }
+
+// All returns every primitive, in the order of [Sections]. The slice and what
+// it points to must not be changed.
+func All() []*Primitive { return library().all }
 
 // Lookup returns the primitive of that id, or nil.
-func Lookup(id string) *Primitive { return byID()[id] }
-
-var byID = sync.OnceValue(func() map[string]*Primitive {
-	m := make(map[string]*Primitive)
-	for _, p := range All() {
-		m[p.ID] = p
-	}
-	return m
-})
+func Lookup(id string) *Primitive { return library().byID[id] }
 
 // IDs returns the ids of all primitives.
 func IDs() []string {
@@ -95,18 +163,41 @@ func IDs() []string {
 	return ids
 }
 
-// controls reads "framework:id" words.
-func controls(words ...string) []mesh.ControlID {
-	ids := make([]mesh.ControlID, len(words))
-	for i, w := range words {
-		ids[i] = mesh.ControlID(w)
-	}
-	return ids
+type index struct {
+	sections []*Section
+	all      []*Primitive
+	byID     map[string]*Primitive
 }
 
-// typeIn is the CEL that asks for one of the action types.
+// library is embedded, so that a fault in it is one of the program; the tests
+// of this package load it.
+var library = sync.OnceValue(func() *index {
+	sections, findings := load(files)
+	if len(findings) > 0 {
+		panic(findings[0].String())
+	}
+	out := &index{sections: sections, byID: map[string]*Primitive{}}
+	for _, s := range sections {
+		out.all = append(out.all, s.Primitives...)
+		for _, p := range s.Primitives {
+			out.byID[p.ID] = p
+		}
+	}
+	return out
+})
+
+// conjunction joins CEL by &&, leaving out what is empty.
+func conjunction(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " && ")
+}
+
+// typeIn is the CEL that asks for one of the action types; empty if there are
+// none.
 func typeIn(types []string) string {
-	if len(types) == 1 {
+	switch len(types) {
+	case 0:
+		return ""
+	case 1:
 		return `action.type == "` + types[0] + `"`
 	}
 	return `action.type in ["` + strings.Join(types, `", "`) + `"]`

@@ -136,7 +136,7 @@ func (v *validation) anyOf(e *jsonschema.ValidationError) {
 func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) {
 	name := ""
 	if len(e.InstanceLocation) > 0 {
-		name = e.InstanceLocation[len(e.InstanceLocation)-1]
+		name = Shorten(e.InstanceLocation[len(e.InstanceLocation)-1])
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
@@ -154,9 +154,9 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 	case *kind.Pattern:
 		v.add(value, "wrong-value", fmt.Sprintf("%s does not have the form %s", describe(value), k.Want), "")
 	case *kind.Minimum:
-		v.add(value, "wrong-value", fmt.Sprintf("%s is less than %s", value.Value, k.Want.RatString()), "")
+		v.add(value, "wrong-value", fmt.Sprintf("%s is less than %s", Shorten(value.Value), k.Want.RatString()), "")
 	case *kind.Maximum:
-		v.add(value, "wrong-value", fmt.Sprintf("%s is more than %s", value.Value, k.Want.RatString()), "")
+		v.add(value, "wrong-value", fmt.Sprintf("%s is more than %s", Shorten(value.Value), k.Want.RatString()), "")
 	case *kind.MinLength, *kind.MinItems, *kind.MinProperties:
 		v.add(value, "wrong-value", name+" is empty", "")
 	case *kind.MaxLength:
@@ -180,7 +180,7 @@ func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.No
 		for pattern := range s.PatternProperties { // names are free but for their form
 			for _, name := range names[:min(len(names), maxFindings)] {
 				key, _ := Find(mapping, name)
-				v.add(key, "wrong-value", name+" is not a valid name", "a name has the form "+pattern.String())
+				v.add(key, "wrong-value", Shorten(name)+" is not a valid name", "a name has the form "+pattern.String())
 			}
 			return
 		}
@@ -191,7 +191,7 @@ func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.No
 	}
 	for _, name := range names[:min(len(names), maxFindings)] {
 		key, _ := Find(mapping, name)
-		v.add(key, "unknown-key", "unknown key "+name, spelling.DidYouMean(name, known))
+		v.add(key, "unknown-key", "unknown key "+Shorten(name), spelling.DidYouMean(name, known))
 	}
 }
 
@@ -222,7 +222,7 @@ func (v *validation) locate(path []string) (key, value *yaml.Node) {
 // typeHint catches the usual slip: a version or number without its quotes.
 func typeHint(k *kind.Type, n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode && slices.Contains(k.Want, "string") {
-		return `put it in quotes: "` + n.Value + `"`
+		return `put it in quotes: "` + Shorten(n.Value) + `"`
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" && n.Style != 0 {
 		return "write it without quotes"
@@ -259,15 +259,21 @@ func describe(n *yaml.Node) string {
 		return "a list"
 	case n.ShortTag() == "!!null":
 		return "nothing"
+	case n.ShortTag() == "!!str":
+		return strconv.Quote(Shorten(n.Value))
 	}
-	text := []rune(n.Value)
-	if len(text) > shownLength {
-		text = append(text[:shownLength], '…')
+	return Shorten(n.Value)
+}
+
+// Shorten cuts what is too long for a message.
+func Shorten(text string) string {
+	shown := 0
+	for i := range text {
+		if shown++; shown > shownLength {
+			return text[:i] + "…"
+		}
 	}
-	if n.ShortTag() == "!!str" {
-		return strconv.Quote(string(text))
-	}
-	return string(text)
+	return text
 }
 
 func texts(values []any) []string {

@@ -1,10 +1,12 @@
 // Package yamldoc reads the YAML documents people write — policies and their
 // cases — strictly and with positions.
 //
-// [Parse] accepts the part of YAML that JSON has, in one document: no anchors
-// and aliases (nothing expands), no tags, no merge keys, no key twice, text
-// keys only. A [Schema] then checks the shape against a JSON Schema and says
-// for every fault where it is. Both report everything they find at once.
+// [Parse] accepts the part of YAML that JSON has, in one document of UTF-8
+// text: no anchors and aliases (nothing expands), no tags, no merge keys, no
+// key twice, text keys only. What readers could disagree about is refused too:
+// control characters, and line ends that are neither LF nor CRLF. A [Schema]
+// then checks the shape against a JSON Schema and says for every fault where
+// it is. Both report everything they find at once.
 package yamldoc
 
 import (
@@ -13,10 +15,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -37,20 +36,24 @@ const (
 type Document struct {
 	File string
 	Root *yaml.Node // the document's value, not the document node
-	src  []byte
+	src  []byte     // without a byte order mark
+	// files are where nodes stand that [Document.Overlay] took from others.
+	files map[*yaml.Node]string
 }
 
 // Parse reads one document. It is nil if any finding is an error. file is only
-// used in positions.
+// used in positions. What follows the first [MaxSize] bytes is not looked at,
+// so that a reader may stop behind them.
 func Parse(file string, src []byte) (*Document, []mesh.Finding) {
-	if f, ok := checkBytes(file, src); !ok {
+	src = bytes.TrimPrefix(src, []byte(byteOrderMark))
+	if f, ok := checkText(file, src); !ok {
 		return nil, []mesh.Finding{f}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	var root yaml.Node
 	if err := decoder.Decode(&root); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, []mesh.Finding{failure(file, 1, 1, "yaml-syntax", "the file is empty", "")}
+			return nil, []mesh.Finding{failure(file, 1, 1, "yaml-syntax", "the file is empty", "write the document into it")}
 		}
 		return nil, []mesh.Finding{syntaxError(file, src, err)}
 	}
@@ -69,58 +72,20 @@ func Parse(file string, src []byte) (*Document, []mesh.Finding) {
 	return d, nil
 }
 
+// Lines returns the lines of the file, as positions count them.
+func (d *Document) Lines() [][]byte { return bytes.Split(d.src, []byte("\n")) }
+
 // Position returns where n begins.
 func (d *Document) Position(n *yaml.Node) mesh.Position {
-	return mesh.Position{File: d.File, Line: n.Line, Column: n.Column}
+	file, elsewhere := d.files[n]
+	if !elsewhere {
+		file = d.File
+	}
+	return mesh.Position{File: file, Line: n.Line, Column: n.Column}
 }
 
 func failure(file string, line, column int, rule, message, hint string) mesh.Finding {
 	return mesh.Finding{Position: mesh.Position{File: file, Line: line, Column: column}, Level: mesh.LevelError, Rule: rule, Message: message, Hint: hint}
-}
-
-func checkBytes(file string, src []byte) (mesh.Finding, bool) {
-	if len(src) > MaxSize {
-		return failure(file, 0, 0, "too-large", fmt.Sprintf("the file has %d bytes, more than %d", len(src), MaxSize), "split it"), false
-	}
-	line, column := 1, 1
-	for i := 0; i < len(src); {
-		r, size := utf8.DecodeRune(src[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			return failure(file, line, column, "encoding", fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), "save the file as UTF-8"), false
-		case r == 0:
-			return failure(file, line, column, "encoding", "the file holds a NUL character", "save the file as UTF-8 text"), false
-		case r == '\n':
-			line, column = line+1, 1
-		default:
-			column++
-		}
-		i += size
-	}
-	return mesh.Finding{}, true
-}
-
-var yamlErrorLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
-
-// syntaxError positions an error of the YAML parser, which only knows lines.
-func syntaxError(file string, src []byte, err error) mesh.Finding {
-	line, message := 1, err.Error()
-	if m := yamlErrorLine.FindStringSubmatch(message); m != nil {
-		message = m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = n
-		}
-	}
-	column, hint := 1, ""
-	if lines := bytes.Split(src, []byte("\n")); line >= 1 && line <= len(lines) {
-		text := lines[line-1]
-		indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
-		column = len(indent) + 1
-		if bytes.ContainsRune(indent, '\t') {
-			hint = "indent with spaces, YAML does not allow tabs"
-		}
-	}
-	return failure(file, line, column, "yaml-syntax", "not YAML: "+message, hint)
 }
 
 type checker struct {
@@ -144,15 +109,15 @@ func (c *checker) check(n *yaml.Node, depth int) bool {
 		c.fail(n, "too-large", fmt.Sprintf("the file holds more than %d values", MaxNodes), "split it")
 		return false
 	case depth > MaxDepth:
-		c.fail(n, "too-deep", fmt.Sprintf("nested more than %d levels deep", MaxDepth), "")
+		c.fail(n, "too-deep", fmt.Sprintf("nested more than %d levels deep", MaxDepth), hintDepth)
 		return true
 	case n.Kind == yaml.AliasNode:
 		c.fail(n, "yaml-alias", "aliases are not allowed", "write the value out")
 		return true
 	case n.Anchor != "":
-		c.fail(n, "yaml-alias", "the anchor &"+n.Anchor+" is not allowed", "remove it, and write the value out where it is used")
+		c.fail(n, "yaml-alias", "the anchor &"+Shorten(n.Anchor)+" is not allowed", "remove it, and write the value out where it is used")
 	case n.Style&yaml.TaggedStyle != 0:
-		c.fail(n, "yaml-tag", "the tag "+n.Tag+" is not allowed", "remove it; put text into quotes")
+		c.fail(n, "yaml-tag", "the tag "+Shorten(n.Tag)+" is not allowed", "remove it; put text into quotes")
 		return true
 	}
 	switch n.Kind {
@@ -166,38 +131,47 @@ func (c *checker) check(n *yaml.Node, depth int) bool {
 		}
 	case yaml.ScalarNode:
 		if _, err := scalar(n); err != nil {
-			c.fail(n, "yaml-value", err.Error(), "")
+			c.fail(n, "yaml-value", err.Error(), "write a number that JSON has, or put text into quotes")
 		}
 	}
 	return true
 }
 
 func (c *checker) checkMapping(n *yaml.Node, depth int) bool {
-	first := make(map[string]int, len(n.Content)/2)
+	first := make(map[string]*yaml.Node, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := n.Content[i]
-		switch {
-		case key.Kind == yaml.AliasNode || key.Anchor != "":
-			c.fail(key, "yaml-alias", "anchors and aliases are not allowed", "write the key out")
-		case key.Kind != yaml.ScalarNode:
-			c.fail(key, "yaml-key", "a key must be text", "")
-		case key.Style&yaml.TaggedStyle != 0:
-			c.fail(key, "yaml-tag", "the tag "+key.Tag+" is not allowed", "remove it; put text into quotes")
-		case key.ShortTag() == "!!merge":
-			c.fail(key, "yaml-alias", "merge keys are not allowed", "write the values out")
-		case key.ShortTag() != "!!str":
-			c.fail(key, "yaml-key", "the key "+key.Value+" is not text", `write it as "`+key.Value+`"`)
-		case first[key.Value] != 0:
-			c.fail(key, "duplicate-key", fmt.Sprintf("the key %s stands here for the second time", key.Value), fmt.Sprintf("the first is in line %d", first[key.Value]))
-		default:
-			first[key.Value] = key.Line
-		}
+		c.checkKey(n.Content[i], first)
 		c.nodes++
 		if !c.check(n.Content[i+1], depth+1) {
 			return false
 		}
 	}
 	return true
+}
+
+// checkKey checks a key; first holds those before it, by name.
+func (c *checker) checkKey(key *yaml.Node, first map[string]*yaml.Node) {
+	name := Shorten(key.Value)
+	switch {
+	case key.Kind == yaml.AliasNode || key.Anchor != "":
+		c.fail(key, "yaml-alias", "anchors and aliases are not allowed", "write the key out")
+	case key.Kind != yaml.ScalarNode:
+		c.fail(key, "yaml-key", "a key must be text, not a list or mapping", "write the key out as text")
+	case key.Style&yaml.TaggedStyle != 0:
+		c.fail(key, "yaml-tag", "the tag "+Shorten(key.Tag)+" is not allowed", "remove it; put text into quotes")
+	case key.ShortTag() == "!!merge":
+		c.fail(key, "yaml-alias", "merge keys are not allowed", "write the values out")
+	case key.ShortTag() == "!!null" && key.Value == "":
+		c.fail(key, "yaml-key", "the key is missing here", "write a key before the colon")
+	case key.ShortTag() != "!!str":
+		c.fail(key, "yaml-key", "the key "+name+" is not text", `write it as "`+name+`"`)
+	case first[key.Value] != nil:
+		before := first[key.Value]
+		c.fail(key, "duplicate-key", fmt.Sprintf("the key %s stands here for the second time", name),
+			fmt.Sprintf("keep one of them; the first is in line %d, column %d", before.Line, before.Column))
+	default:
+		first[key.Value] = key
+	}
 }
 
 // Value returns n as encoding/json would: nil, bool, int64, float64, string,
@@ -236,17 +210,17 @@ func scalar(n *yaml.Node) (any, error) {
 	case "!!int":
 		var i int64
 		if err := n.Decode(&i); err != nil {
-			return nil, fmt.Errorf("the number %s is out of range", n.Value)
+			return nil, fmt.Errorf("the number %s is out of range", Shorten(n.Value))
 		}
 		return i, nil
 	case "!!float":
 		var f float64
 		if err := n.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			return nil, fmt.Errorf("the number %s is out of range", n.Value)
+			return nil, fmt.Errorf("the number %s is out of range", Shorten(n.Value))
 		}
 		return f, nil
 	}
-	return nil, fmt.Errorf("%s is neither text, a number, true, false nor null", n.Value)
+	return nil, fmt.Errorf("%s is neither text, a number, true, false nor null", Shorten(n.Value))
 }
 
 // Find returns the value at key of a mapping, and the key; nil if n is no

@@ -179,6 +179,7 @@ func TestRulesBite(t *testing.T) {
 		{"runtime to hubapi", foreignToLayer, code("runtime/subscribe", module+"/catalog/hubapi"), 0},
 		{"service to its store", foreignToLayer, code("catalog/index", module+"/catalog/sqlite"), 1},
 		{"test support in code", foreignToLayer, code("catalog", module+"/registry/registrytest"), 1},
+		{"second interpreter to the first", foreignToLayer, code("engine/enginetest", module+"/engine/expr"), 1},
 		{"test across the line", foreignToTests, pkg{"engine", []file{{test: true, imports: []string{module + "/registry"}}}}, 1},
 		{"test imports a program", foreignToTests, pkg{"internal/hub", []file{{test: true, imports: []string{module + "/cmd/mesh"}}}}, 1},
 		{"module of another owner", foreignModules, code("catalog", "github.com/sigstore/cosign/v2/pkg/cosign"), 1},

@@ -18,6 +18,7 @@ var layers = map[string][]string{
 	"registry/...":                 {"", "registry/..."},
 	"registry/metadata/sqlite/...": {"", "registry/...", "internal/sqlite", "migrations"},
 	"engine/...":                   {"", "engine/..."},
+	"engine/enginetest":            {"", "engine", "engine/decode", "engine/policy"}, // its interpreter shares no code with the engine's
 	"internal/publish":             {"", "registry/...", "engine/..."},
 
 	// The runtime knows the hub through its wire contract alone.

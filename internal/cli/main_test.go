@@ -80,7 +80,7 @@ func runScripts(t *testing.T, dir string, variables map[string]string) {
 				}
 				return os.MkdirAll(home, 0o700)
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually, "keypair": keypair},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "eventually": eventually, "keypair": keypair, "append": appendText, "digest": digest},
 		})
 	})
 }
@@ -137,6 +137,35 @@ func keypair(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".key"), files[0], 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), files[1], 0o644))
+}
+
+// appendText makes a file longer, as no script can hold it: append FILE COUNT
+// TEXT. TEXT may have Go's escapes.
+func appendText(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: append FILE COUNT TEXT")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[2], `"`, `\"`) + `"`)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	_, err = f.WriteString(strings.Repeat(text, count))
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// digest puts the first digest on the standard output of the command before
+// into a variable: digest NAME.
+func digest(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: digest NAME")
+	}
+	found := regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("no digest on standard output")
+	}
+	ts.Setenv(args[0], found)
 }
 
 // eventually runs a program until it succeeds and its standard output matches:

@@ -50,7 +50,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	control := http.NewResponseController(w)
 	patience := min(minBodyTimeout+time.Duration(expected/bodyRate)*time.Second, maxBodyTimeout)
 	_ = control.SetReadDeadline(time.Now().Add(patience))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
 	if err == nil {
 		// Left in place, the deadline would cancel a request that takes long to
 		// answer. After a failure it has to stay: the server reads the rest of
@@ -69,6 +69,21 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, mesh.Errorf(mesh.CodeCanceled, "the client went away: %w", err)
 	}
 	return nil, mesh.Errorf(mesh.CodeInvalid, "the body of the request broke off: %w", err)
+}
+
+// readAll reads to the end. Where the length is announced, one buffer will do;
+// one that is large is believed when it comes.
+func readAll(from io.Reader, length int64) ([]byte, error) {
+	const believed = 1 << 20
+	if length < 0 || length > believed {
+		return io.ReadAll(from)
+	}
+	body := make([]byte, length)
+	n, err := io.ReadFull(from, body)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return body[:n], err
 }
 
 func tooLarge(limit int64) error {
@@ -175,7 +190,12 @@ func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) error 
 	if err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}
-	body = append(body, '\n')
+	WriteEncoded(w, r, status, append(body, '\n'))
+	return nil
+}
+
+// WriteEncoded answers with JSON that was encoded already.
+func WriteEncoded(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "application/json")
@@ -186,5 +206,4 @@ func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) error 
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has gone: nobody is left to tell
 	}
-	return nil
 }

@@ -440,6 +440,7 @@ func TestAddresses(t *testing.T) {
 		"/openapi.json":               {http.StatusOK, "application/vnd.oai.openapi+json"},
 		"/schemas/policy/v3.0.0.json": {http.StatusOK, "application/schema+json"},
 		"/schemas/action/v3.0.0.json": {http.StatusOK, "application/schema+json"},
+		"/schemas/cases/v3.0.0.json":  {http.StatusOK, "application/schema+json"},
 		"/":                           {http.StatusOK, "text/html"},
 		"/bundles/mesh/gdpr":          {http.StatusOK, "text/html"},
 		"/nothing":                    {http.StatusNotFound, "application/problem+json"},

@@ -10,6 +10,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/catalog"
 	"github.com/ai-agent-mesh/mesh/catalog/api"
 	"github.com/ai-agent-mesh/mesh/catalog/hubapi"
+	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/frontend"
 	"github.com/ai-agent-mesh/mesh/internal/auth"
@@ -43,8 +44,9 @@ func (h *Hub) routes() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	httpx.HandleGet(mux, "/openapi.json", document("application/vnd.oai.openapi+json;version=3.1", rest.Document()))
-	httpx.HandleGet(mux, "/schemas/policy/v3.0.0.json", document(schemaMediaType, policy.Schema()))
-	httpx.HandleGet(mux, "/schemas/action/v3.0.0.json", document(schemaMediaType, policy.ActionSchema()))
+	httpx.HandleGet(mux, policy.SchemaPath("policy"), document(schemaMediaType, policy.Schema()))
+	httpx.HandleGet(mux, policy.SchemaPath("action"), document(schemaMediaType, policy.ActionSchema()))
+	httpx.HandleGet(mux, policy.SchemaPath("cases"), document(schemaMediaType, cases.Schema()))
 	httpx.HandleGet(mux, pathHealth, http.HandlerFunc(h.healthz))
 	httpx.HandleGet(mux, pathReady, httpx.HandlerFunc(h.readyz))
 	httpx.HandleGet(mux, "/metrics", h.metricsHandler())

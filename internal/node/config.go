@@ -22,6 +22,14 @@ const DefaultListen = "127.0.0.1:7070"
 // DefaultHub is the address of a hub on its own defaults.
 const DefaultHub = "http://127.0.0.1:8080"
 
+// The values of [Config.Journal].
+const (
+	JournalOn = "on" // every decision is on disk before it is released
+	// JournalOffUnsafe records no decision: there is no evidence of any, and
+	// audit mode evaluates none. It is for measuring.
+	JournalOffUnsafe = "off-unsafe"
+)
+
 // socketName is the unix socket in the data directory.
 const socketName = "runtime.sock"
 
@@ -63,6 +71,8 @@ type Config struct {
 	// TrustPolicy is a trust.yaml; empty trusts the official key for mesh/**
 	// and nothing else.
 	TrustPolicy string `json:"trustPolicy,omitzero" yaml:"trustPolicy"`
+	// Journal is JournalOn, which is the default, or JournalOffUnsafe.
+	Journal string `json:"journal" yaml:"journal"`
 	// AllowDowngradeUnsafe accepts a version below the highest that was ever
 	// in force for its bundle.
 	AllowDowngradeUnsafe bool `json:"allowDowngradeUnsafe,omitzero" yaml:"allowDowngradeUnsafe"`
@@ -80,6 +90,9 @@ func (c *Config) SetDefaults() {
 	}
 	if path := filepath.Join(c.DataDir, socketName); c.Socket == "" && c.DataDir != "" && len(path) <= maxSocketPath {
 		c.Socket = path
+	}
+	if c.Journal == "" {
+		c.Journal = JournalOn
 	}
 	if c.Version == "" {
 		c.Version = "devel"
@@ -116,6 +129,9 @@ func (c *Config) Validate() error {
 				refuse("keep one of them", "subscriptions %s and %s name the same bundle", other, s)
 			}
 		}
+	}
+	if c.Journal != JournalOn && c.Journal != JournalOffUnsafe {
+		refuse("use on; off-unsafe is for measuring and leaves no evidence", "journal %q is neither %s nor %s", c.Journal, JournalOn, JournalOffUnsafe)
 	}
 	for name := range c.Parameters {
 		if _, err := mesh.ParseBundleRef(name); err != nil {

@@ -117,7 +117,9 @@ func trustPolicy(file string) (*trust.Policy, error) {
 // assemble makes the parts out of each other.
 func (n *Node) assemble(trusted *trust.Policy) (err error) {
 	m := newMetrics(n.cfg.Version)
-	if n.point, err = enforce.New(n.journal, enforce.Options{Mode: n.cfg.Mode, Observe: m.observe}); err != nil {
+	if n.point, err = enforce.New(n.journal, enforce.Options{
+		Mode: n.cfg.Mode, Observe: m.observe, UnrecordedUnsafe: n.cfg.Journal == JournalOffUnsafe,
+	}); err != nil {
 		return err
 	}
 	n.evaluator = enforce.NewEvaluator(n.journal, n.point, n.logger)
@@ -213,6 +215,14 @@ func (n *Node) Run(ctx context.Context) error {
 
 // warn says loudly what makes the runtime less safe than its defaults.
 func (n *Node) warn(ctx context.Context) {
+	if n.cfg.Journal == JournalOffUnsafe {
+		n.logger.WarnContext(ctx, "DECISIONS ARE NOT RECORDED: there is no evidence of them, and audit mode evaluates nothing",
+			slog.String("journal", n.cfg.Journal), slog.String("hint", "run without --journal=off-unsafe"))
+	}
+	if n.cfg.AllowDowngradeUnsafe {
+		n.logger.WarnContext(ctx, "OLDER VERSIONS OF BUNDLES ARE ACCEPTED: whoever controls the registry can bring back what was repaired",
+			slog.String("hint", "run without --allow-downgrade-unsafe"))
+	}
 	if u, err := url.Parse(n.cfg.Hub); err == nil && u.Scheme == "http" && !httpx.IsLoopback(u.Host) {
 		n.logger.WarnContext(ctx, "ASKING A HUB BEYOND THIS MACHINE WITHOUT TLS: token and evidence travel readable for everybody in between",
 			slog.String("hub", n.cfg.Hub), slog.String("hint", "give the hub a certificate and name it with https://"))

@@ -24,6 +24,7 @@ type Description struct {
 	Frameworks []mesh.FrameworkID
 	Controls   []bundle.Control
 	Modes      []mesh.Mode
+	Extends    []string          // the bundles it narrows, as namespace/name@digest, the nearest first
 	Rules      []RuleDescription // in the order of the document
 	Readme     string            // Markdown, as its author wrote it; empty if there is none
 	Params     []byte            // JSON Schema; nil if the bundle takes none
@@ -57,7 +58,7 @@ func Describe(b *bundle.Bundle) (*Description, error) {
 	c := b.Config
 	d := &Description{
 		Ref: c.Ref(), Version: version, Title: c.Title, Summary: c.Summary, Vendor: c.Vendor, Licence: c.Licence,
-		Frameworks: c.Frameworks, Controls: c.Controls, Modes: c.Modes, Rules: describeRules(doc, c.RuleIndex),
+		Frameworks: c.Frameworks, Controls: c.Controls, Modes: c.Modes, Extends: append([]string{}, c.Extends...), Rules: describeRules(doc, c.RuleIndex),
 	}
 	if readme, ok := b.Readme(); ok {
 		d.Readme = strings.ToValidUTF8(string(readme.Data), "�")

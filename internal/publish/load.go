@@ -14,6 +14,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 	"github.com/ai-agent-mesh/mesh/registry/strictyaml"
 )
@@ -37,11 +38,14 @@ type LoadOptions struct {
 	Ref string
 	// Controls resolves control labels. Nil accepts any as written.
 	Controls policy.ControlIndex
+	// Base finds what the policy extends and the sources do not hold. Nil
+	// knows nothing more.
+	Base BaseFunc
 }
 
 // Load reads sources: a directory with bundle.yaml and policy.yaml, and cases
-// named *_test.yaml and README.md where there are any; or a lone policy file
-// together with [LoadOptions.Ref]. The findings say everything that is wrong
+// named *_test.yaml, README.md and bases where there are any; or a lone policy
+// file together with [LoadOptions.Ref]. The findings say everything that is wrong
 // with the form of what was read, each with its place; the source is nil if
 // any is an error. What the policy means is for [Source.Check]. The error is
 // for what could not be read at all.
@@ -110,8 +114,8 @@ type loader struct {
 	root     string
 	opts     LoadOptions
 	meta     metadata
-	yaml     strictyaml.Node // bundle.yaml, if there is one
-	doc      *policy.Document
+	yaml     strictyaml.Node  // bundle.yaml, if there is one
+	doc      *policy.Document // merged with its bases
 	files    []bundle.File
 	suites   []*cases.Suite
 	findings []mesh.Finding
@@ -181,13 +185,18 @@ func (l *loader) metadata() error {
 }
 
 func (l *loader) policy(file string) error {
-	data, err := readFile(file, bundle.MaxRulesSize)
+	data, err := readSome(file, yamldoc.MaxSize+enough)
 	if err != nil {
 		return err
 	}
 	doc, findings := policy.Parse(file, data)
 	l.findings = append(l.findings, findings...)
-	l.doc = doc
+	if doc != nil {
+		merged, bases, findings := Resolve(doc, BesideSources(filepath.Dir(file), l.opts.Base))
+		l.findings = append(l.findings, findings...)
+		l.doc = merged
+		l.files = append(l.files, bundle.BaseFiles(bases)...)
+	}
 	l.files = append(l.files, bundle.File{Title: bundle.RulesTitle, MediaType: bundle.MediaTypeRules, Data: data})
 	return nil
 }
@@ -271,14 +280,24 @@ func (l *loader) source() *Source {
 	return s
 }
 
-// readFile reads a file of at most limit bytes.
-func readFile(name string, limit int64) ([]byte, error) {
+// enough is the length of the longest character and a byte order mark: with so
+// much more than it accepts, the parser says where a file becomes too large.
+const enough = 8
+
+// readSome reads the first bytes of a file, at most limit.
+func readSome(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err := errors.Join(err, f.Close()); err != nil {
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	return data, errors.Join(err, f.Close())
+}
+
+// readFile reads a file of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	data, err := readSome(name, limit+1)
+	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > limit {

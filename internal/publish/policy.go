@@ -59,12 +59,17 @@ func Policy(b *bundle.Bundle, mode mesh.Mode, params map[string]any) (engine.Pol
 	}, nil
 }
 
-// checkedDocument parses the bundle's policy and compares the config with it.
+// checkedDocument parses the bundle's policy, merges it with the bases that the
+// bundle carries, and compares the config with it.
 func checkedDocument(b *bundle.Bundle) (*policy.Document, error) {
 	rules := b.Rules()
 	doc, findings := policy.Parse(rules.Title, rules.Data)
 	if mesh.HasErrors(findings) || doc == nil {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s %s does not parse", b.Config.Ref(), b.Config.Version).WithFindings(findings)
+	}
+	doc, err := resolveCarried(b, doc)
+	if err != nil {
+		return nil, err
 	}
 	if err := compare(&b.Config, doc); err != nil {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the signed config of %s %s does not fit its policy: %w", b.Config.Ref(), b.Config.Version, err).
@@ -79,6 +84,9 @@ func checkedDocument(b *bundle.Bundle) (*policy.Document, error) {
 func compare(c *bundle.Config, doc *policy.Document) error {
 	if c.Engine != doc.Version {
 		return fmt.Errorf("it names version %q of the policy language, the policy %q", c.Engine, doc.Version)
+	}
+	if !slices.Equal(c.Extends, extended(doc)) {
+		return fmt.Errorf("it extends %v, the policy %v", c.Extends, extended(doc))
 	}
 	if !slices.Equal(c.Modes, []mesh.Mode{doc.Enforcement.Mode}) {
 		return fmt.Errorf("it names the modes %v, the policy %s", c.Modes, doc.Enforcement.Mode)

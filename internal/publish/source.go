@@ -18,7 +18,7 @@ import (
 type Source struct {
 	Ref      mesh.BundleRef
 	Version  bundle.Version
-	Document *policy.Document
+	Document *policy.Document // merged with the bases that it extends
 
 	config      bundle.Config
 	files       []bundle.File
@@ -57,6 +57,7 @@ func describe(doc *policy.Document, m metadata, index policy.ControlIndex) bundl
 		Engine:    doc.Version,
 		RuleIndex: rules,
 		Inputs:    engine.Inputs(doc),
+		Extends:   extended(doc),
 	}
 	c.Controls = controlsOf(doc, rules)
 	for _, more := range []struct {

@@ -334,6 +334,7 @@ func FuzzParseConfig(f *testing.F) {
 	}
 	f.Add(valid)
 	f.Add([]byte(`{"namespace":"a","name":"b","version":"1.0.0","ruleIndex":{"":["x:"]}}`))
+	f.Add([]byte(`{"namespace":"a","name":"b","version":"1.0.0","extends":["a/c@sha256:` + strings.Repeat("0", 64) + `"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := bundle.ParseConfig(data)
 		if err != nil {

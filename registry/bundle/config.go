@@ -60,6 +60,10 @@ type Config struct {
 	// Inputs are the paths of the action the rules look at, such as
 	// "data.purpose".
 	Inputs []string `json:"inputs"`
+	// Extends names the bundles whose policies this one narrows, as
+	// namespace/name@sha256:…, the nearest first. The bundle carries their
+	// documents: see [Base].
+	Extends []string `json:"extends,omitzero"`
 }
 
 // Ref returns the bundle's name.
@@ -113,6 +117,14 @@ func (c *Config) validate() error {
 			return fmt.Errorf("control %q (%q) is incomplete", ctl.ControlID(), ctl.How)
 		}
 	}
+	if len(c.Extends) > MaxBases {
+		return fmt.Errorf("it extends %d bundles, more than %d", len(c.Extends), MaxBases)
+	}
+	for _, base := range c.Extends {
+		if s, err := mesh.ParseSubscription(base); err != nil || s.Kind() != mesh.SelectDigest || s.String() != base {
+			return fmt.Errorf("it extends %q, which is not namespace/name@digest", base)
+		}
+	}
 	for rule, ids := range c.RuleIndex {
 		for _, id := range ids {
 			if id.Framework() == "" || id.Local() == "" {
@@ -137,6 +149,9 @@ func (c *Config) normalize() {
 		index[rule] = sortedSet(ids, cmp.Compare)
 	}
 	c.RuleIndex = index
+	if len(c.Extends) == 0 {
+		c.Extends = nil // which configs that extend nothing have never named
+	}
 }
 
 // sortedSet returns a sorted copy of list without repetitions, never nil.

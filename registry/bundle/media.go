@@ -19,6 +19,10 @@ const (
 	// MediaTypeParams is the JSON Schema of the parameters a subscriber may
 	// set, titled [ParamsTitle].
 	MediaTypeParams = "application/vnd.aimesh.policy.params.v1+json"
+	// MediaTypeBaseManifest is the manifest of a bundle that this one extends,
+	// see [Base], and MediaTypeBaseRules its policy document.
+	MediaTypeBaseManifest = "application/vnd.aimesh.policy.base.manifest.v1+json"
+	MediaTypeBaseRules    = "application/vnd.aimesh.policy.base.rules.v1+yaml"
 	// MediaTypeOPA is an OPA bundle, which OPA then pulls directly.
 	MediaTypeOPA = ocispec.MediaTypeImageLayerGzip
 )

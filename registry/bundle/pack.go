@@ -108,10 +108,11 @@ func sortedFiles(files []File) []File {
 
 // layerRank puts what a reader looks for first at the front.
 func layerRank(mediaType string) int {
-	if i := slices.Index([]string{MediaTypeRules, MediaTypeTests, MediaTypeDocs, MediaTypeParams}, mediaType); i >= 0 {
+	front := []string{MediaTypeRules, MediaTypeTests, MediaTypeDocs, MediaTypeParams, MediaTypeBaseManifest, MediaTypeBaseRules}
+	if i := slices.Index(front, mediaType); i >= 0 {
 		return i
 	}
-	return 4
+	return len(front)
 }
 
 // annotations returns the manifest's annotations (OCI image spec 1.1,

@@ -235,8 +235,10 @@ func sizeLimit(mediaType string) int64 {
 	switch mediaType {
 	case MediaTypeConfig:
 		return MaxConfigSize
-	case MediaTypeRules:
+	case MediaTypeRules, MediaTypeBaseRules:
 		return MaxRulesSize
+	case MediaTypeBaseManifest:
+		return MaxManifestSize
 	}
 	return MaxBundleSize
 }

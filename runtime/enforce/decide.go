@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,9 +40,13 @@ type deciding struct {
 // decide evaluates one action and composes its decision into out.
 func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, caller Caller, out *mesh.Decision) deciding {
 	var r engine.Result
+	s, _ := p.scratch.Get().(*scratch)
 	start := time.Now()
-	set.Program.Evaluate(ctx, a, engine.Inline, &r)
+	set.Program.Bind(ctx, a, engine.Inline, &s.input)
+	set.Program.Decide(&s.input, &s.verdict)
 	took := time.Since(start)
+	set.Program.Expand(&s.input, &s.verdict, &r)
+	p.scratch.Put(s)
 	enforcing := p.enforces(set.Program, &r)
 	*out = mesh.Decision{
 		Allowed: r.Allowed, WouldAllow: r.WouldAllow, Evaluated: r.Evaluated, Mode: r.Mode,
@@ -60,10 +65,30 @@ func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, caller Cal
 	d.rec = mesh.DecisionRecord{
 		Entry: out.AuditLog, RequestID: requestID(a, caller), AgentAsserted: out.AuditLog.AgentID != "",
 		Environment: text(a.Environment), WorkflowID: text(a.WorkflowID), Mode: out.Mode, Weakened: r.Weakened,
-		WouldAllow: out.WouldAllow, Evaluated: out.Evaluated, Violations: noneIsNil(out.Violations), Obligations: noneIsNil(out.Obligations),
+		WouldAllow: out.WouldAllow, Evaluated: out.Evaluated, Violations: withoutValues(out.Violations), Obligations: noneIsNil(out.Obligations),
 		Errors: out.Errors, Bundles: noneIsNil(out.Bundles), EvaluationNanos: out.EvaluationNanos,
 	}
 	return d
+}
+
+// withoutValues returns violations as they are recorded: evidence names the
+// fields of an action, and does not repeat what stands in them.
+func withoutValues(violations []mesh.Violation) []mesh.Violation {
+	if len(violations) == 0 {
+		return nil
+	}
+	out := slices.Clone(violations)
+	for i := range out {
+		out[i].Clauses = slices.Clone(out[i].Clauses)
+		for j, c := range out[i].Clauses {
+			fields := slices.Clone(c.Fields)
+			for k := range fields {
+				fields[k].Value = nil
+			}
+			out[i].Clauses[j].Fields = fields
+		}
+	}
+	return out
 }
 
 // requireSets refuses what would be decided without a subscribed bundle: that

@@ -138,7 +138,7 @@ func (e *Evaluator) evaluateOne(ctx context.Context, rec *mesh.DecisionRecord, l
 	}
 	rec.EvaluationNanos = time.Since(now).Nanoseconds()
 	rec.Mode, rec.Weakened, rec.Evaluated, rec.WouldAllow = r.Mode, r.Weakened, r.Evaluated, r.WouldAllow
-	rec.Violations, rec.Obligations, rec.Errors, rec.Bundles = noneIsNil(r.Violations), nil, noneIsNil(r.Errors), noneIsNil(r.Bundles)
+	rec.Violations, rec.Obligations, rec.Errors, rec.Bundles = withoutValues(r.Violations), nil, noneIsNil(r.Errors), noneIsNil(r.Bundles)
 	rec.Entry.PolicyEvaluations = notNil(r.Policies)
 	reason := ""
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,10 @@ type Options struct {
 	// enforce: refusing where a set is missing or a record cannot be written.
 	// Policies are weakened where they are compiled. Empty weakens nothing.
 	Mode mesh.Mode
+	// UnrecordedUnsafe releases decisions that were not recorded: there is no
+	// evidence of them, and audit mode evaluates nothing. The recorder then
+	// takes other events only.
+	UnrecordedUnsafe bool
 	// Observe is told of each decision that is released. It must be fast and
 	// safe for concurrent use. Nil observes nothing.
 	Observe func(Observation)
@@ -43,6 +48,13 @@ type Point struct {
 	recorder Recorder
 	opts     Options
 	current  atomic.Pointer[Set]
+	scratch  sync.Pool // of *scratch
+}
+
+// scratch is what evaluating needs and may be used again.
+type scratch struct {
+	input   engine.Input
+	verdict engine.Verdict
 }
 
 // New returns a decision point without any policy: it allows what it is asked
@@ -52,6 +64,7 @@ func New(recorder Recorder, opts Options) (*Point, error) {
 		opts.Tenant = mesh.DefaultTenant
 	}
 	p := &Point{recorder: recorder, opts: opts}
+	p.scratch.New = func() any { return new(scratch) }
 	return p, p.Swap(Set{})
 }
 
@@ -113,16 +126,18 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	for i, a := range actions {
 		d := p.decide(ctx, set, a, caller, &decisions[i])
 		enforcing[i] = d.enforcing
-		var err error
-		if records[i], err = d.record(set.Program.HasDeferred()); err != nil {
-			return nil, err
+		if !p.opts.UnrecordedUnsafe {
+			var err error
+			if records[i], err = d.record(set.Program.HasDeferred()); err != nil {
+				return nil, err
+			}
 		}
 		if last(&decisions[i]) {
 			decisions, records = decisions[:i+1], records[:i+1]
 			break
 		}
 	}
-	_, err := p.recorder.Append(ctx, records)
+	err := p.record(ctx, records)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("recording a decision: %w", context.Cause(ctx))
 	}
@@ -132,10 +147,19 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 			refuse(&decisions[i], RuleJournal, "the decision could not be recorded: "+err.Error())
 		}
 		if p.opts.Observe != nil {
-			p.opts.Observe(Observation{Decision: &decisions[i], Recorded: err == nil, Total: total})
+			p.opts.Observe(Observation{Decision: &decisions[i], Recorded: err == nil && !p.opts.UnrecordedUnsafe, Total: total})
 		}
 	}
 	return decisions, nil
+}
+
+// record appends what was decided as one unit.
+func (p *Point) record(ctx context.Context, records []journal.Record) error {
+	if p.opts.UnrecordedUnsafe {
+		return nil
+	}
+	_, err := p.recorder.Append(ctx, records)
+	return err
 }
 
 // Record appends an event that is no decision, such as a change of the set.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -53,6 +54,7 @@ type server struct {
 	opts     Options
 	inFlight chan struct{}
 	bodies   *semaphore.Weighted // bytes of the bodies being read or decided
+	decoders sync.Pool           // of *decode.Decoder
 }
 
 // New returns the handler of the API, with the outer layer of our servers
@@ -62,6 +64,7 @@ func New(opts Options) http.Handler {
 		opts.MaxInFlight = DefaultMaxInFlight
 	}
 	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight), bodies: semaphore.NewWeighted(maxBodyBytes)}
+	s.decoders.New = func() any { return new(decode.Decoder) }
 	api := http.NewServeMux()
 	api.Handle("POST /v1/decisions", s.limited(s.decisions))
 	api.Handle("POST "+evaluationPath, s.limited(s.evaluation))
@@ -133,26 +136,39 @@ func (s *server) limited(next handler) http.Handler {
 	})
 }
 
-// decisions decides one action or a batch.
+// decisions decides one action or a batch. What is decoded lives in the
+// decoder's memory and in data; once the answer is written and the decisions
+// are recorded, nobody looks at it any more.
 func (s *server) decisions(w http.ResponseWriter, r *http.Request, data []byte) error {
-	actions, batch, err := decode.Batch(data, MaxBatch)
+	d, _ := s.decoders.Get().(*decode.Decoder)
+	defer s.decoders.Put(d)
+	actions, batch, err := d.Batch(data, MaxBatch)
 	if err != nil {
 		return err
 	}
 	if len(actions) == 0 {
-		return httpx.WriteJSON(w, r, http.StatusOK, batchResponse{Decisions: []mesh.Decision{}})
+		return s.answer(w, r, nil, batch)
 	}
 	decided, err := s.opts.Decider.Decide(r.Context(), actions, enforce.Caller{RequestID: httpx.RequestID(r.Context())})
 	if err != nil {
 		return err
 	}
-	if batch {
-		return httpx.WriteJSON(w, r, http.StatusOK, batchResponse{Decisions: decided})
-	}
-	return httpx.WriteJSON(w, r, http.StatusOK, decided[0])
+	return s.answer(w, r, decided, batch)
 }
 
-// batchResponse answers a batch, in its order.
-type batchResponse struct {
-	Decisions []mesh.Decision `json:"decisions"`
+// answer writes decisions: one, or those of a batch in its order.
+func (s *server) answer(w http.ResponseWriter, r *http.Request, decided []mesh.Decision, batch bool) error {
+	const typical = 1 << 10 // bytes of a decision
+	e := encoder{out: make([]byte, 0, typical*(len(decided)+1))}
+	if batch {
+		list(&e, `{"decisions":`, decided, (*encoder).decision)
+		e.raw("}")
+	} else {
+		e.decision(&decided[0])
+	}
+	if e.err != nil {
+		return e.err
+	}
+	httpx.WriteEncoded(w, r, http.StatusOK, append(e.out, '\n'))
+	return nil
 }

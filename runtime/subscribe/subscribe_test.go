@@ -87,22 +87,33 @@ func (s *shelf) Pull(ctx context.Context, _ mesh.BundleRef, d mesh.Digest) (*bun
 // build packs a bundle of acme and puts it on the shelf.
 func (s *shelf) build(t testing.TB, name, version, purpose string) mesh.Digest {
 	t.Helper()
+	a := pack(t, "acme/"+name+":"+version, strings.Replace(policySource, "PURPOSE", purpose, 1), nil)
+	s.put(a)
+	return a.Digest()
+}
+
+func (s *shelf) put(a *bundle.Artifact) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bundles[a.Digest()] = a
+}
+
+// pack builds a bundle of a policy.
+func pack(t testing.TB, ref, source string, find publish.BaseFunc) *bundle.Artifact {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(file, []byte(strings.Replace(policySource, "PURPOSE", purpose, 1)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src, findings, err := publish.Load(file, publish.LoadOptions{Ref: "acme/" + name + ":" + version})
+	src, findings, err := publish.Load(file, publish.LoadOptions{Ref: ref, Base: find})
 	if err != nil || src == nil {
-		t.Fatalf("loading %s: %v %v", version, findings, err)
+		t.Fatalf("loading %s: %v %v", ref, findings, err)
 	}
 	a, err := src.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bundles[a.Digest()] = a
-	return a.Digest()
+	return a
 }
 
 // sign signs a digest.
@@ -480,6 +491,41 @@ func TestTheLastGoodSetSurvivesARestartOffline(t *testing.T) {
 	if st := r.Status(); st.Subscriptions[0].Ready || st.Subscriptions[0].Reason == "" || len(st.InForce) != 1 {
 		t.Errorf("status = %+v", st)
 	}
+}
+
+// TestAProfileComesWithItsBase: a runtime needs nothing but the profile's
+// bundle to enforce its base as well, offline too.
+func TestAProfileComesWithItsBase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "acme/profile@^1")
+	base := pack(t, "acme/base:1.0.0", "version: \"3.0.0\"\nname: b\nrules: {custom: [{id: stated, require: 'has(data.purpose) && data.purpose != \"fun\"'}]}\n", nil)
+	profile := pack(t, "acme/profile:1.0.0", "version: \"3.0.0\"\nname: p\nextends: acme/base@"+string(base.Digest())+"\nrules: {custom: [{id: narrow, require: 'data.purpose == \"support\" || data.purpose == \"fun\"'}]}\n",
+		func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) {
+			b, err := bundle.Read(t.Context(), base, base.Digest())
+			if err != nil {
+				return nil, err
+			}
+			return b.Base()
+		})
+	w.shelf.put(profile)
+	w.shelf.sign(t, w.key, profile.Digest())
+	s := subscription(t, "acme/profile@^1")
+	w.hub.Offer(hubapi.ResolvedSubscription{Subscription: s, Source: hubapi.SourceLocal, Version: "1.0.0", Digest: profile.Digest(), Status: hubapi.StatusVerified})
+	r := w.start(true)
+	waitFor(t, "the profile", func() bool { return r.version() == "1.0.0" })
+	check := func() {
+		t.Helper()
+		for purpose, want := range map[string]bool{"support": true, "fun": false, "marketing": false} {
+			if r.allowed(purpose) != want {
+				t.Errorf("reading for %s is allowed: %t, want %t", purpose, !want, want)
+			}
+		}
+	}
+	check()
+	r.stop()
+	w.shelf.down.Store(true)
+	r = w.start(false)
+	check()
 }
 
 func TestNoRollBackAcrossARestart(t *testing.T) {

@@ -85,6 +85,9 @@ func printBundle(env *command.Env, b hubapi.BundleDetail) {
 	field("licence", b.Licence)
 	field("frameworks", joined(b.Frameworks))
 	field("modes", joined(b.Modes))
+	for _, base := range b.Extends {
+		field("extends", base)
+	}
 	field("published", command.Time(b.PublishedAt))
 	field("digest", string(b.Digest))
 	for _, s := range b.SignedBy {

@@ -16,6 +16,9 @@ func Print(io *iostreams.Streams, d *mesh.Decision) {
 	for _, v := range d.Violations {
 		_, _ = fmt.Fprintf(out, "  %s %s %s\n", io.Paint(iostreams.Bold, v.PolicyID), v.RuleID, io.Paint(severityStyle(v.Severity), "("+string(v.Severity)+")"))
 		_, _ = fmt.Fprintf(out, "      %s\n", v.Message)
+		for i := range v.Clauses {
+			_, _ = fmt.Fprintf(out, "      %s\n", unmet(&v.Clauses[i]))
+		}
 		if len(v.Controls) > 0 {
 			_, _ = fmt.Fprintf(out, "      controls: %s\n", io.Paint(iostreams.Cyan, join(v.Controls)))
 		}
@@ -45,6 +48,20 @@ func verdict(io *iostreams.Streams, d *mesh.Decision) string {
 		return io.Paint(iostreams.Yellow, "ALLOWED") + " although rules are violated, in a mode that only watches"
 	}
 	return io.Paint(iostreams.Green, "ALLOWED")
+}
+
+// unmet says what a clause found and what it wanted.
+func unmet(c *mesh.Clause) string {
+	if len(c.Fields) == 0 {
+		return "not met: " + c.Clause
+	}
+	found := make([]string, len(c.Fields))
+	for i, f := range c.Fields {
+		if found[i] = f.Field + " is not stated"; f.Value != nil {
+			found[i] = fmt.Sprintf("%s is %v", f.Field, f.Value)
+		}
+	}
+	return strings.Join(found, ", ") + "; wanted: " + c.Wanted
 }
 
 func severityStyle(s mesh.Severity) iostreams.Style {

@@ -33,6 +33,11 @@ func TestPrint(t *testing.T) {
 				Violations: []mesh.Violation{{
 					PolicyID: "acme/guard", RuleID: "r", Severity: mesh.SeverityHigh, Message: "no",
 					Controls: []mesh.ControlID{"gdpr:Art.5", "gdpr:Art.6"}, Recommendation: "ask",
+					Clauses: []mesh.Clause{
+						{Clause: "data.retentionDays <= 30", Fields: []mesh.FieldValue{{Field: "data.retentionDays", Value: int64(90)}}, Wanted: "at most 30"},
+						{Clause: "a == b", Fields: []mesh.FieldValue{{Field: "a", Value: "x"}, {Field: "b"}}, Wanted: "a == b"},
+						{Clause: "night()", Wanted: "night()"},
+					},
 				}},
 				Errors:      []mesh.RuleError{{PolicyID: "acme/guard", RuleID: "s", Message: "no such key: x"}},
 				Obligations: []mesh.Obligation{{Type: "mask", Properties: map[string]any{"b": 2, "a": 1}}},
@@ -42,6 +47,9 @@ func TestPrint(t *testing.T) {
 DENIED
   acme/guard r (high)
       no
+      data.retentionDays is 90; wanted: at most 30
+      a is x, b is not stated; wanted: a == b
+      not met: night()
       controls: gdpr:Art.5, gdpr:Art.6
       do: ask
   could not be evaluated: acme/guard s: no such key: x

@@ -17,6 +17,7 @@ import (
 
 // buildOptions are the arguments of `policy build`.
 type buildOptions struct {
+	baseFlags
 	Path   string
 	Output string
 	Ref    string
@@ -43,7 +44,7 @@ client can copy to a registry. The same sources always give the same digest.
 
 PATH is a directory with bundle.yaml and policy.yaml, or a lone policy file
 together with --ref. DIR may hold a layout already: the bundle is added to it
-under its version.`,
+under its version. A bundle carries the bases that its policy extends.`,
 		Example: `    mesh policy build . -o dist
     oras cp --from-oci-layout dist:1.0.0 registry.example.com/acme/guardrails:1.0.0`,
 		Args: command.Arguments(1, 1, "a directory or policy file"),
@@ -63,6 +64,7 @@ under its version.`,
 	}
 	cmd.Flags().StringVarP(&opts.Output, "output", "o", "", "`directory` of the OCI image layout")
 	addRef(cmd, &opts.Ref)
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, buildResult{})
 	return cmd
 }
@@ -73,7 +75,7 @@ func buildRun(ctx context.Context, env *command.Env, opts *buildOptions) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fileError(opts.Output, err)
 	}
-	p, err := pack(ctx, env, opts.Path, opts.Ref)
+	p, err := pack(ctx, env, opts.Path, opts.Ref, opts.baseFlags)
 	if err != nil {
 		return err
 	}
@@ -100,11 +102,11 @@ type packed struct {
 }
 
 // pack reads, checks, tests and packs sources; warnings go to standard error.
-func pack(ctx context.Context, env *command.Env, path, ref string) (*packed, error) {
+func pack(ctx context.Context, env *command.Env, path, ref string, bases baseFlags) (*packed, error) {
 	progress := env.IO.Progress()
 	defer progress.Done()
 	progress.Step("checking %s", path)
-	source, findings, err := load(path, ref)
+	source, findings, err := load(path, ref, newBaseFinder(env, bases).find(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -46,18 +46,20 @@ func TestFlags(t *testing.T) {
 
 	i, err := parsed(t, newCmdInit, "some/My Dir")
 	want(t, i, err, initOptions{Dir: "some/My Dir", Namespace: "acme", Name: "my-dir"})
-	l, err := parsed(t, newCmdLint, "a", "b", "--json")
-	want(t, l, err, lintOptions{Paths: []string{"a", "b"}, JSON: true})
+	l, err := parsed(t, newCmdLint, "a", "b", "--json", "--base", "x", "--base", "y")
+	want(t, l, err, lintOptions{baseFlags: baseFlags{Bases: []string{"x", "y"}}, Paths: []string{"a", "b"}, JSON: true})
 	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")
 	want(t, te, err, testOptions{Paths: []string{"."}, MinCoverage: 80.5, Verbose: true})
 	te, err = parsed(t, newCmdTest, "a", "b", "--min-clause-coverage", "50", "--mutate", "--junit", "r.xml")
 	want(t, te, err, testOptions{Paths: []string{"a", "b"}, MinClauseCoverage: 50, Mutate: true, JUnit: "r.xml"})
 	te, err = parsed(t, newCmdTest, ".", "--min-mutation", "90", "--watch")
 	want(t, te, err, testOptions{Paths: []string{"."}, Mutate: true, MinMutation: 90, Watch: true})
+	sc, err := parsed(t, newCmdSchema, "--cases")
+	want(t, sc, err, schemaOptions{Cases: true})
 	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
 	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
-	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe")
-	want(t, pu, err, pushOptions{Path: ".", Sign: true, Key: "k", Flags: session.Flags{Hub: "http://h", TokenFile: "f", InsecureHTTPUnsafe: true}})
+	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe", "--base", "d")
+	want(t, pu, err, pushOptions{Path: ".", Sign: true, Key: "k", baseFlags: baseFlags{Flags: session.Flags{Hub: "http://h", TokenFile: "f", InsecureHTTPUnsafe: true}, Bases: []string{"d"}}})
 	pl, err := parsed(t, newCmdPull, "acme/guard@"+digest, "-o", "x", "--layout", "--force", "--key", "a", "--key", "b")
 	want(t, pl, err, pullOptions{Release: release{guard, digest}, Output: "x", Layout: true, Force: true, trustFlags: trustFlags{Keys: []string{"a", "b"}}})
 	s, err := parsed(t, newCmdSign, "acme/guard:stable", "--key", "k")
@@ -98,6 +100,8 @@ func TestFlagsThatAreRefused(t *testing.T) {
 	refuses("a signature without a key", err)
 	_, err = parsed(t, newCmdSign, "acme/guard:", "--key", "k")
 	refuses("an empty tag", err)
+	_, err = parsed(t, newCmdSchema, "--cases", "--action")
+	refuses("two schemas", err)
 }
 
 func TestReleaseVersion(t *testing.T) {

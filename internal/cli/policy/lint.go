@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,10 +19,10 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
-	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
 // The names that tell what a source file is.
@@ -32,6 +33,7 @@ const (
 
 // lintOptions are the arguments of `policy lint`.
 type lintOptions struct {
+	baseFlags
 	Paths []string
 	JSON  bool
 }
@@ -55,6 +57,9 @@ wrong at once, with file, line and column: YAML and its schema, CEL with its
 types, controls the framework does not have, and what is valid but probably not
 meant (a warning). A directory stands for every .yaml and .yml file below it.
 
+A policy that extends another is checked together with it. The base is looked
+for at the paths of --base, beside the policy in base/1, and at the hub.
+
 Exit code 3 says that something is an error. Warnings do not fail.`,
 		Example: "    mesh policy lint policy.yaml\n    mesh policy lint bundles/",
 		Args:    command.Arguments(1, -1, "at least one file or directory"),
@@ -66,6 +71,7 @@ Exit code 3 says that something is an error. Warnings do not fail.`,
 			return lintRun(cmd.Context(), env, opts)
 		},
 	}
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, lintResult{})
 	return cmd
 }
@@ -79,6 +85,7 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 	if err != nil {
 		return err
 	}
+	find := newBaseFinder(env, opts.baseFlags).find(ctx)
 	result := lintResult{Files: len(files), Findings: []mesh.Finding{}}
 	progress := env.IO.Progress()
 	for _, file := range files {
@@ -86,7 +93,7 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 			return err
 		}
 		progress.Step("checking %s", file)
-		findings, err := lintFile(file, controls)
+		findings, err := lintFile(file, controls, find)
 		if err != nil {
 			progress.Done()
 			return err
@@ -147,7 +154,7 @@ func sourceFiles(paths []string) ([]string, error) {
 			if err != nil {
 				return err
 			}
-			if d.IsDir() && name != path && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() && name != path && (strings.HasPrefix(d.Name(), ".") || publish.IsKeptBase(name)) {
 				return filepath.SkipDir
 			}
 			if ext := filepath.Ext(name); !d.IsDir() && (ext == ".yaml" || ext == ".yml") {
@@ -175,9 +182,9 @@ func fileError(path string, err error) error {
 }
 
 // lintFile checks one source file, by what its name says it is.
-func lintFile(file string, controls policy.ControlIndex) ([]mesh.Finding, error) {
+func lintFile(file string, controls policy.ControlIndex, find publish.BaseFunc) ([]mesh.Finding, error) {
 	if filepath.Base(file) == bundleFile {
-		_, findings, err := publish.Load(filepath.Dir(file), publish.LoadOptions{Controls: controls})
+		_, findings, err := publish.Load(filepath.Dir(file), publish.LoadOptions{Controls: controls, Base: find})
 		return findings, err
 	}
 	src, err := readSource(file)
@@ -188,28 +195,41 @@ func lintFile(file string, controls policy.ControlIndex) ([]mesh.Finding, error)
 		_, findings := cases.Parse(file, src)
 		return findings, nil
 	}
-	doc, findings := policy.Parse(file, src)
-	if doc != nil {
-		findings = append(findings, engine.Lint(doc, controls)...)
-	}
+	_, findings := lintPolicy(file, src, controls, find)
 	return findings, nil
 }
 
-// readSource reads a file that has the size of a policy.
+// lintPolicy parses a policy, merges it with what it extends, and checks what
+// it means.
+func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publish.BaseFunc) (*policy.Document, []mesh.Finding) {
+	doc, findings := policy.Parse(file, src)
+	if doc == nil {
+		return nil, findings
+	}
+	merged, _, found := publish.Resolve(doc, publish.BesideSources(filepath.Dir(file), find))
+	findings = append(findings, found...)
+	if merged == nil {
+		return nil, findings
+	}
+	return merged, append(findings, engine.Lint(merged, controls)...)
+}
+
+// readSource reads a source file. Of one that is larger than a policy may be
+// it returns enough for the parser to say so.
 func readSource(file string) ([]byte, error) {
-	info, err := os.Stat(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, fileError(file, err)
 	}
-	if info.Size() > bundle.MaxRulesSize {
-		return nil, mesh.Errorf(mesh.CodeTooLarge, "%s has %d bytes; a policy may have %d", file, info.Size(), bundle.MaxRulesSize)
-	}
-	src, err := os.ReadFile(file)
-	if err != nil {
+	src, err := io.ReadAll(io.LimitReader(f, yamldoc.MaxSize+enough))
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fileError(file, err)
 	}
 	return src, nil
 }
+
+// enough is the length of the longest character and a byte order mark.
+const enough = 8
 
 // inOrder sorts findings by place and leaves each once: a file is reached both
 // by itself and through its bundle.yaml.

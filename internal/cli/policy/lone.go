@@ -16,7 +16,7 @@ import (
 
 // checkLone runs the cases of a policy file that is in no bundle yet: those of
 // the *_test.yaml files beside it that name it. file may also be one of those.
-func checkLone(ctx context.Context, file string, controls policy.ControlIndex) (*checked, error) {
+func checkLone(ctx context.Context, file string, controls policy.ControlIndex, find publish.BaseFunc) (*checked, error) {
 	l := &lone{policy: file, report: &publish.Report{Findings: []mesh.Finding{}}}
 	caseFiles := []string{file}
 	if !strings.HasSuffix(file, casesSuffix) {
@@ -31,7 +31,7 @@ func checkLone(ctx context.Context, file string, controls policy.ControlIndex) (
 		}
 	}
 	out := &checked{report: l.report, mutate: l.mutate}
-	return out, l.run(ctx, controls)
+	return out, l.run(ctx, controls, find)
 }
 
 // lone is a policy that is in no bundle, and its cases.
@@ -65,16 +65,13 @@ func (l *lone) read(name string, itself bool) error {
 }
 
 // run compiles the policy and runs the suites into the report.
-func (l *lone) run(ctx context.Context, controls policy.ControlIndex) error {
+func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publish.BaseFunc) error {
 	src, err := readSource(l.policy)
 	if err != nil {
 		return err
 	}
-	doc, findings := policy.Parse(l.policy, src)
+	doc, findings := lintPolicy(l.policy, src, controls, find)
 	l.report.Findings = append(l.report.Findings, findings...)
-	if doc != nil {
-		l.report.Findings = append(l.report.Findings, engine.Lint(doc, controls)...)
-	}
 	if mesh.HasErrors(l.report.Findings) {
 		return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", l.policy).WithFindings(inOrder(l.report.Findings))
 	}

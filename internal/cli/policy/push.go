@@ -14,7 +14,7 @@ import (
 
 // pushOptions are the arguments of `policy push`.
 type pushOptions struct {
-	session.Flags
+	baseFlags
 	Path string
 	Ref  string
 	Sign bool
@@ -67,7 +67,7 @@ registered for its namespace: see mesh vendor key add.`,
 	addRef(cmd, &opts.Ref)
 	cmd.Flags().BoolVar(&opts.Sign, "sign", false, "sign what was pushed")
 	addKey(cmd, &opts.Key)
-	session.AddFlags(cmd, &opts.Flags)
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, pushResult{})
 	return cmd
 }
@@ -77,7 +77,7 @@ func pushRun(ctx context.Context, env *command.Env, opts *pushOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := pack(ctx, env, opts.Path, opts.Ref)
+	p, err := pack(ctx, env, opts.Path, opts.Ref, opts.baseFlags)
 	if err != nil {
 		return err
 	}

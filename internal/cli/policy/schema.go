@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 )
@@ -12,6 +13,7 @@ import (
 // schemaOptions are the arguments of `policy schema`.
 type schemaOptions struct {
 	Action bool
+	Cases  bool
 	JSON   bool
 }
 
@@ -31,9 +33,14 @@ programs. The output is JSON with or without --json.
 
     mesh policy schema > policy.schema.json
     # in the first line of policy.yaml, for editors with a YAML language server:
-    # yaml-language-server: $schema=policy.schema.json`,
+    # yaml-language-server: $schema=policy.schema.json
+
+A hub serves the schemas as well, at the paths in their $id.`,
 		Args: command.Arguments(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
+			if opts.Action && opts.Cases {
+				return command.UsageErrorf("--action and --cases exclude each other")
+			}
 			if runF != nil {
 				return runF(opts)
 			}
@@ -41,14 +48,18 @@ programs. The output is JSON with or without --json.
 		},
 	}
 	cmd.Flags().BoolVar(&opts.Action, "action", false, "print the schema of the action that policies decide about instead")
+	cmd.Flags().BoolVar(&opts.Cases, "cases", false, "print the schema of files with cases, *_test.yaml, instead")
 	command.AddJSON(cmd, &opts.JSON, schemaResult{})
 	return cmd
 }
 
 func schemaRun(env *command.Env, opts *schemaOptions) error {
 	schema := policy.Schema()
-	if opts.Action {
+	switch {
+	case opts.Action:
 		schema = policy.ActionSchema()
+	case opts.Cases:
+		schema = cases.Schema()
 	}
 	if opts.JSON {
 		return env.WriteJSON(json.RawMessage(schema))

@@ -29,12 +29,12 @@ func checkRef(ref string) error {
 
 // load reads sources and fails with all findings if any is an error. The
 // findings that remain are warnings.
-func load(path, ref string) (*publish.Source, []mesh.Finding, error) {
+func load(path, ref string, find publish.BaseFunc) (*publish.Source, []mesh.Finding, error) {
 	controls, err := frameworks.Load()
 	if err != nil {
 		return nil, nil, err
 	}
-	source, findings, err := publish.Load(path, publish.LoadOptions{Ref: ref, Controls: controls})
+	source, findings, err := publish.Load(path, publish.LoadOptions{Ref: ref, Controls: controls, Base: find})
 	if err != nil {
 		return nil, nil, err
 	}

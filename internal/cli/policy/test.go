@@ -18,6 +18,7 @@ import (
 
 // testOptions are the arguments of `policy test`.
 type testOptions struct {
+	baseFlags
 	Paths             []string
 	MinCoverage       float64 // percent
 	MinClauseCoverage float64 // percent
@@ -108,6 +109,7 @@ notice less than --min-coverage, --min-clause-coverage or --min-mutation demand.
 	flags.StringVar(&opts.JUnit, "junit", "", "write the results to this `file`, as JUnit XML")
 	flags.BoolVar(&opts.Watch, "watch", false, "run again whenever a file changes")
 	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "list the cases that pass and the changes that are noticed, too")
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, testResult{})
 	return cmd
 }
@@ -160,9 +162,10 @@ func runTests(ctx context.Context, env *command.Env, opts *testOptions) (*testRe
 	if err != nil {
 		return result, err
 	}
+	find := newBaseFinder(env, opts.baseFlags).find(ctx)
 	var sources []*checked
 	for _, path := range opts.Paths {
-		source, err := testPath(ctx, path, controls, result)
+		source, err := testPath(ctx, path, controls, find, result)
 		if err != nil {
 			return result, err
 		}
@@ -177,8 +180,8 @@ func runTests(ctx context.Context, env *command.Env, opts *testOptions) (*testRe
 }
 
 // testPath runs the cases of one policy into result.
-func testPath(ctx context.Context, path string, controls policy.ControlIndex, result *testResult) (*checked, error) {
-	source, err := check(ctx, path, controls)
+func testPath(ctx context.Context, path string, controls policy.ControlIndex, find publish.BaseFunc, result *testResult) (*checked, error) {
+	source, err := check(ctx, path, controls, find)
 	if err != nil && (source == nil || source.report.Cases == nil || mesh.CodeOf(err) != mesh.CodeCasesFailed) {
 		return nil, err
 	}
@@ -233,15 +236,15 @@ type checked struct {
 
 // check goes through the publish gate with the sources of a bundle, or with a
 // policy that is in none yet.
-func check(ctx context.Context, path string, controls policy.ControlIndex) (*checked, error) {
+func check(ctx context.Context, path string, controls policy.ControlIndex, find publish.BaseFunc) (*checked, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
 	if !info.IsDir() {
-		return checkLone(ctx, path, controls)
+		return checkLone(ctx, path, controls, find)
 	}
-	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls})
+	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls, Base: find})
 	if err != nil {
 		return nil, err
 	}

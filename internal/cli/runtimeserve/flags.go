@@ -25,6 +25,7 @@ func addFlags(cmd *cobra.Command, opts *Options, c *node.Config, subscribe *[]st
 	text(&c.DataDir, "data-dir", "MESH_RUNTIME_DATA_DIR", "`directory` for key, journal and the last good set (default: "+dataDirHelp+")")
 	text(&c.TrustPolicy, "trust-policy", "MESH_TRUST_POLICY", "trust.yaml `file` that says who may sign (default: the official key for mesh/**)")
 	flags.StringVar(&opts.TokenFile, "token-file", "", "`file` with the token that enrols the runtime (env MESH_TOKEN or MESH_TOKEN_FILE)")
+	flags.StringVar(&c.Journal, "journal", "", "`state` of the journal: "+node.JournalOn+", or "+node.JournalOffUnsafe+" to decide without recording, which leaves no evidence (default "+node.JournalOn+")")
 	flags.BoolVar(&c.AllowDowngradeUnsafe, "allow-downgrade-unsafe", false, "accept a version below the highest that was ever in force")
 	flags.BoolVar(&opts.InsecureHTTPUnsafe, "insecure-http-unsafe", false, "send the token over http, readable by everybody on the way, to a hub beyond this machine")
 	command.BindEnv(flags, "insecure-http-unsafe", "MESH_INSECURE_HTTP_UNSAFE")
@@ -41,6 +42,7 @@ func overrides(cmd *cobra.Command, given node.Config) []func(*node.Config) {
 		"socket":                 func(c *node.Config) { c.Socket = given.Socket },
 		"data-dir":               func(c *node.Config) { c.DataDir = given.DataDir },
 		"trust-policy":           func(c *node.Config) { c.TrustPolicy = given.TrustPolicy },
+		"journal":                func(c *node.Config) { c.Journal = given.Journal },
 		"allow-downgrade-unsafe": func(c *node.Config) { c.AllowDowngradeUnsafe = given.AllowDowngradeUnsafe },
 	}
 	var set []func(*node.Config)

@@ -6,12 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/internal/cli/buildinfo"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 )
-
-// PolicyLanguage is the version of the policy language this program reads.
-const PolicyLanguage = "3.0.0"
 
 // Options are the command's arguments.
 type Options struct {
@@ -22,7 +20,7 @@ type Options struct {
 type Result struct {
 	Program string `json:"program"`
 	buildinfo.Info
-	PolicyLanguage string `json:"policyLanguage"`
+	PolicyLanguage string `json:"policyLanguage"` // the version this program knows
 }
 
 // NewCmdVersion returns `version`. A nil runF means the command's own work.
@@ -44,7 +42,7 @@ func NewCmdVersion(env *command.Env, runF func(*Options) error) *cobra.Command {
 }
 
 func versionRun(env *command.Env, program string, opts *Options) error {
-	r := Result{Program: program, Info: env.Build, PolicyLanguage: PolicyLanguage}
+	r := Result{Program: program, Info: env.Build, PolicyLanguage: policy.Version}
 	if opts.JSON {
 		return env.WriteJSON(r)
 	}

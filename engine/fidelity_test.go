@@ -1,0 +1,202 @@
+package engine_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/enginetest"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
+)
+
+// backends are all that must decide alike: what the documents say, what the
+// primitives say in CEL, and the engine.
+func backends(t testing.TB) []enginetest.Backend {
+	t.Helper()
+	documents, err := enginetest.NewInterpreter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents.Given = given
+	told, err := enginetest.NewInterpreter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told.Sections, told.Given = nil, given
+	return []enginetest.Backend{
+		documents.Backend("the documents"),
+		told.Backend("the primitives, interpreted"),
+		enginetest.EngineBackend("bitmaps", compileWith(engine.Bitmaps)),
+		enginetest.EngineBackend("closures", compileWith(engine.Closures)),
+		enginetest.EngineBackend("cel-go", compileWith(engine.CEL)),
+	}
+}
+
+func compileWith(back engine.BackEnd) func([]engine.Policy) (*engine.Program, error) {
+	return func(policies []engine.Policy) (*engine.Program, error) { return engine.CompileWith(policies, back) }
+}
+
+// given tells the interpreter what the built-in rules of a policy mean.
+func given(source enginetest.Source) ([]enginetest.GivenRule, error) {
+	doc, findings := policy.Parse(source.ID, []byte(source.YAML))
+	if doc == nil {
+		return nil, fmt.Errorf("parsing policy %s: %v", source.ID, findings)
+	}
+	var rules []enginetest.GivenRule
+	for _, r := range doc.Rules {
+		if r.Primitive == "" {
+			continue
+		}
+		p := primitives.Lookup(r.Primitive)
+		rules = append(rules, enginetest.GivenRule{ID: r.ID, When: p.When, Require: p.Require, Values: r.Values, Obligations: r.Obligations})
+	}
+	return rules, nil
+}
+
+// fromEnv reads a number from an environment variable.
+func fromEnv(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s is %q: want a number", name, text)
+	}
+	return n
+}
+
+// TestFidelity compares the back ends over MESH_FIDELITY decisions (2,000
+// where it is not set). They are the same in every run; MESH_FIDELITY_SEED
+// begins elsewhere, and with the seed that a failure names repeats it.
+func TestFidelity(t *testing.T) {
+	t.Parallel()
+	const actions = 100 // for each set of policies
+	decisions, first := fromEnv(t, "MESH_FIDELITY", 2_000), fromEnv(t, "MESH_FIDELITY_SEED", 1)
+	compared := backends(t)
+	var (
+		next  atomic.Int64
+		mu    sync.Mutex
+		total enginetest.Tally
+		group sync.WaitGroup
+	)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for n := int(next.Add(1) - 1); n*actions < decisions && !t.Failed(); n = int(next.Add(1) - 1) {
+				tally, difference, err := enginetest.Trial(compared, uint64(first+n), min(actions, decisions-n*actions))
+				mu.Lock()
+				before := total.Decisions
+				total.Add(tally)
+				if before/50_000 < total.Decisions/50_000 {
+					t.Logf("%d of %d decisions", total.Decisions, decisions)
+				}
+				mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				if difference != nil {
+					t.Error(difference)
+				}
+			}
+		})
+	}
+	group.Wait()
+	t.Logf("%d decisions: %d denied, %d looks of rules, %d violations, %d failures", total.Decisions, total.Denied, total.Looks, total.Violations, total.Failures)
+	if total.Unsupported > 0 {
+		t.Errorf("%d decisions could not be compared", total.Unsupported)
+	}
+	// A generator of actions that nothing happens to would compare nothing.
+	if total.Looks < total.Decisions || total.Violations < total.Decisions/2 || total.Failures < total.Decisions/20 || total.Denied == total.Decisions {
+		t.Errorf("too little happens: %+v", total)
+	}
+}
+
+// FuzzFidelity compares the back ends over what one seed generates.
+func FuzzFidelity(f *testing.F) {
+	for seed := range uint64(10) {
+		f.Add(seed)
+	}
+	compared := backends(f)
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		_, difference, err := enginetest.Trial(compared, seed, 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if difference != nil {
+			t.Fatal(difference)
+		}
+	})
+}
+
+// FuzzSplice compares the back ends over an expression that has parts of others
+// grafted into it.
+func FuzzSplice(f *testing.F) {
+	for seed := range uint64(50) {
+		f.Add(seed)
+	}
+	compared := backends(f)
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		g, err := enginetest.NewGenerator(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := g.Spliced("generated/p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareAccepted(t, compared, g, seed, source)
+	})
+}
+
+// FuzzExpression compares the back ends over expressions that nobody
+// generated: whatever the engine accepts, the others must read.
+func FuzzExpression(f *testing.F) {
+	for _, seed := range []string{`"\x41\101\u0041\U00000041" == r"\d"`, `-9223372036854775808 / -1 > 0x1F`, `{1: "x", true: 2}[1] == 1e2`,
+		`[0, 1].exists(x, 1 / x == 1) ? .5 < 1.0 : '''a''' in ["""b"""]`, `!has(data.purpose) || data.purpose.matches("^[a-z]+$")`,
+		`timestamp.getHours("Europe/Oslo") >= 6 && size(context.x) - 1 < int("5")`, `content.findings.filter(f, f.count > 1).map(f, f.type) == []`} {
+		f.Add(seed, uint64(1))
+	}
+	compared := backends(f)
+	f.Fuzz(func(t *testing.T, expression string, seed uint64) {
+		g, err := enginetest.NewGenerator(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := enginetest.SourceOf("generated/p", expression)
+		if err != nil {
+			t.Skip(err)
+		}
+		compareAccepted(t, compared, g, seed, source)
+	})
+}
+
+// compareAccepted compares the back ends over a policy, if the engine takes it
+// for one.
+func compareAccepted(t *testing.T, compared []enginetest.Backend, g *enginetest.Generator, seed uint64, source enginetest.Source) {
+	t.Helper()
+	policies := []enginetest.Source{source}
+	if _, err := enginetest.EngineBackend("the engine", engine.Compile).Compile(policies); err != nil {
+		return
+	}
+	actions := make([]*enginetest.Action, 10)
+	for i := range actions {
+		var err error
+		if actions[i], err = g.Action(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, difference, err := enginetest.Compare(compared, seed, policies, actions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference != nil {
+		t.Fatal(difference)
+	}
+}

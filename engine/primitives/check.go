@@ -1,0 +1,96 @@
+package primitives
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
+)
+
+// check reports what the schema of the library's files cannot see of a
+// primitive. That its CEL compiles is for the tests of package engine.
+func (p *parser) check(n *yaml.Node, of *Primitive) {
+	id := yamldoc.Get(n, "id")
+	if strings.Count(of.ID, "*") != len(of.Each) {
+		p.report(id, "each must name as many keys as the id has *")
+	}
+	if len(valueTypes(of)) != len(of.Each)+len(of.Parameters) {
+		p.report(id, "two keys or parameters of %s have the same name in CEL", of.ID)
+	}
+	if len(of.Controls) == 0 {
+		p.report(id, "%s serves no controls", of.ID)
+	}
+	if (of.Require != "") != (of.Message != "" && of.Recommendation != "") {
+		p.report(id, "what requires something needs a message and a recommendation, and nothing else does")
+	}
+	p.checkUnless(n, of)
+	p.checkExample(n, of)
+	types := valueTypes(of)
+	for _, o := range of.Obligations {
+		for _, property := range o.Properties {
+			if _, known := types[property.Parameter]; property.Parameter != "" && !known {
+				p.report(yamldoc.Get(n, "obligations"), "%s is no parameter of %s", property.Parameter, of.ID)
+			}
+		}
+	}
+}
+
+func (p *parser) checkUnless(n *yaml.Node, of *Primitive) {
+	if of.Unless == "" {
+		return
+	}
+	isFlag := func(other *Primitive) bool { return other.ID == of.Unless && other.Parameters[0].Type == Flag }
+	if !slices.ContainsFunc(p.section.Primitives, isFlag) {
+		p.report(yamldoc.Get(n, "unless"), "%s is no flag of a primitive before this one", of.Unless)
+	}
+}
+
+// checkExample asks for the values without which there is no rule.
+func (p *parser) checkExample(n *yaml.Node, of *Primitive) {
+	example := yamldoc.Get(n, "example")
+	needed := slices.Clone(of.Each)
+	if first := of.Parameters[0]; first.Type != Flag {
+		needed = append(needed, first.Name())
+	}
+	for _, name := range needed {
+		if yamldoc.Get(example, name) == nil {
+			p.report(yamldoc.Get(n, "id"), "the example does not say %s", name)
+		}
+	}
+}
+
+// checkPath refuses a parameter that stands at the place of another, or within
+// it, and mappings nobody described.
+func (p *parser) checkPath(n *yaml.Node, path string) {
+	if p.paths[path] {
+		p.report(n, "a parameter at %s is there already", path)
+	}
+	p.paths[path] = true
+	if _, group := p.section.Groups[path]; group {
+		p.report(n, "%s is a group", path)
+	}
+	elements := strings.Split(path, ".")
+	if elements[0] != p.section.Name {
+		p.report(n, "%s is not in the section %s", path, p.section.Name)
+	}
+	for i := 2; i < len(elements); i++ {
+		if group := strings.Join(elements[:i], "."); p.section.Groups[group] == "" {
+			p.report(n, "the groups do not say what %s holds", group)
+		}
+	}
+}
+
+// checkOptions refuses options that nobody reads.
+func (p *parser) checkOptions(root *yaml.Node) {
+	for _, n := range elements(root, "options") {
+		path := text(n, "path")
+		reads := func(of *Primitive) bool {
+			return slices.ContainsFunc(of.Parameters, func(q Parameter) bool { return q.Path == path })
+		}
+		if !slices.ContainsFunc(p.section.Primitives, reads) {
+			p.report(n, "nobody reads the option %s", path)
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package term_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// parse returns the term of an expression, with the values of rule.
+func parse(t testing.TB, source string) *term.Term {
+	t.Helper()
+	e, err := expr.NewEnv([]expr.Record{{Name: "rule", Fields: []expr.RecordField{
+		{Name: "limit", Type: expr.IntType}, {Name: "regions", Type: expr.ListOfString}, {Name: "unset", Type: expr.StringType, Optional: true},
+	}}}, "night")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, issues := e.Compile(source)
+	if x == nil {
+		t.Fatalf("%s: %v", source, issues)
+	}
+	return x.Term(map[string]expr.Values{"rule": e.Bind(map[string]any{"limit": int64(5), "regions": []any{"eu", "no"}})})
+}
+
+func TestStringAndWanted(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ source, text, wanted string }{
+		{`data.purpose == "support"`, `data.purpose == "support"`, "support"},
+		{`has(data.purpose) && data.purpose in ["a", "b"]`, `has(data.purpose) && data.purpose in ["a", "b"]`, "one of a, b"},
+		{`!(has(data.region) && data.region in rule.regions)`, `!(has(data.region) && data.region in ["eu", "no"])`, "absent or none of eu, no"},
+		{`data.retentionDays <= rule.limit`, `data.retentionDays <= 5`, "at most 5"},
+		{`!(data.retentionDays <= rule.limit)`, `!(data.retentionDays <= 5)`, "more than 5"},
+		{`has(rule.unset) || egress.tls`, `egress.tls`, "true"},
+		{`rule.unset == "x"`, `error == "x"`, `error == "x"`},
+		{`has(tool.args.amount) && tool.args["amount"] < 2.5`, `has(tool.args.amount) && tool.args.amount < 2.5`, "less than 2.5"},
+		{`"pii" in data.categories`, `"pii" in data.categories`, "with pii"},
+		{`!("pii" in data.categories)`, `!("pii" in data.categories)`, "without pii"},
+		{`data.fields.all(f, f.startsWith("x_"))`, `data.fields.all(x, x.startsWith("x_"))`, `data.fields.all(x, x.startsWith("x_"))`},
+		{`content.findings.exists(f, has(f.count) && f.count > 0)`, `content.findings.exists(x, has(x.count) && x.count > 0)`, `content.findings.exists(x, has(x.count) && x.count > 0)`},
+		{`(egress.tls || night()) && !(egress.host == "a")`, `(egress.tls || night()) && !(egress.host == "a")`, `(egress.tls || night()) && !(egress.host == "a")`},
+		{`has(actor.mfa) ? actor.mfa : false`, `has(actor.mfa) ? actor.mfa : false`, `has(actor.mfa) ? actor.mfa : false`},
+		{`-session.ageSeconds + 2 * 3 > 1 - (2 - 3)`, `-session.ageSeconds + 2 * 3 > 1 - (2 - 3)`, `-session.ageSeconds + 2 * 3 > 1 - (2 - 3)`},
+		{`data.purpose.matches("^a+$")`, `(data.purpose.matches("^a+$"))`, `(data.purpose.matches("^a+$"))`},
+		{`timestamp.getHours() > rule.limit`, `(timestamp.getHours() > rule.limit) {rule.limit: 5}`, `(timestamp.getHours() > rule.limit) {rule.limit: 5}`},
+		{`context["odd name"] == null`, `context["odd name"] == null`, "null"},
+		{`true && has(action.name)`, `has(action.name)`, "stated"},
+		{`size(data.fields) > 0 || false`, `size(data.fields) > 0`, "more than 0"},
+	}
+	for _, tt := range tests {
+		term := parse(t, tt.source)
+		if diff := cmp.Diff(tt.text, term.String()); diff != "" {
+			t.Errorf("%s: String (-want +got):\n%s", tt.source, diff)
+		}
+		if diff := cmp.Diff(tt.wanted, term.Wanted()); diff != "" {
+			t.Errorf("%s: Wanted (-want +got):\n%s", tt.source, diff)
+		}
+	}
+}
+
+func TestFolding(t *testing.T) {
+	t.Parallel()
+	x, y := parse(t, `egress.tls`), parse(t, `has(actor.mfa)`)
+	yes, no := term.Constant(true), term.Constant(false)
+	tests := []struct {
+		name string
+		got  *term.Term
+		want string
+	}{
+		{"nothing is true", term.Conjunction(), "true"},
+		{"nothing is false", term.Disjunction(), "false"},
+		{"true changes no conjunction", term.Conjunction(yes, x), "egress.tls"},
+		{"false decides a conjunction, even an error", term.Conjunction(x, no), "false"},
+		{"true decides a disjunction", term.Disjunction(x, yes), "true"},
+		{"conjunctions are flat", term.Conjunction(term.Conjunction(x, y), x), "egress.tls && has(actor.mfa) && egress.tls"},
+		{"not not", term.Negate(term.Negate(x)), "egress.tls"},
+		{"not true", term.Negate(yes), "false"},
+	}
+	for _, tt := range tests {
+		if got := tt.got.String(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	if got := len(term.Conjunction(x, y).Conjuncts()) + len(x.Conjuncts()) + len(yes.Conjuncts()); got != 3 {
+		t.Errorf("%d conjuncts, want 3", got)
+	}
+}
+
+func ExampleTerm_Reads() {
+	e, err := expr.NewEnv(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x, _ := e.Compile(`has(tool.args.amount) && tool.args.amount <= 500 && data.purpose == "refund" && "pii" in data.categories`)
+	purpose := "gift"
+	a := &mesh.Action{
+		Data: &mesh.Data{Purpose: &purpose, Categories: []string{}},
+		Tool: &mesh.Tool{Args: map[string]any{"amount": int64(900), "nested": map[string]any{}}},
+	}
+	for _, r := range x.Term(nil).Reads() {
+		fmt.Println(r.Path(), r.ValueIn(a))
+	}
+	// Output:
+	// tool.args.amount 900
+	// data.purpose gift
+	// data.categories []
+}

@@ -1,0 +1,191 @@
+package yamldoc
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ai-agent-mesh/mesh"
+)
+
+// byteOrderMark may begin a file of UTF-8; editors on Windows write it.
+const byteOrderMark = "\uFEFF"
+
+// hintDepth is what to do about a value that is nested too deep.
+const hintDepth = "no document needs that depth; look for brackets that are not closed"
+
+// checkText refuses what is no plain UTF-8 text: before anything is parsed, so
+// that the place of a fault is exact and the parser sees what people see.
+func checkText(file string, src []byte) (mesh.Finding, bool) {
+	if kind := utf16Kind(src); kind != "" {
+		return failure(file, 1, 1, "encoding", "the file is "+kind+", not UTF-8", "save the file as UTF-8"), false
+	}
+	line, column := 1, 1
+	for i := 0; i < len(src); {
+		if i >= MaxSize {
+			return failure(file, line, column, "too-large", fmt.Sprintf("the file has more than %d bytes", MaxSize), "split it; this is where it becomes too large"), false
+		}
+		r, size := utf8.DecodeRune(src[i:])
+		if r == utf8.RuneError && size == 1 {
+			return failure(file, line, column, "encoding", fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), "save the file as UTF-8"), false
+		}
+		followed := bytes.HasPrefix(src[i+size:], []byte("\n"))
+		if message, hint := unwanted(r, followed); message != "" {
+			return failure(file, line, column, "encoding", message, hint), false
+		}
+		if r == '\n' {
+			line, column = line+1, 1
+		} else {
+			column++
+		}
+		i += size
+	}
+	return mesh.Finding{}, true
+}
+
+// utf16Kind returns the name of the encoding if src begins like UTF-16 or
+// UTF-32 text.
+func utf16Kind(src []byte) string {
+	switch {
+	case bytes.HasPrefix(src, []byte{0xFF, 0xFE, 0, 0}), bytes.HasPrefix(src, []byte{0, 0, 0xFE, 0xFF}):
+		return "UTF-32"
+	case bytes.HasPrefix(src, []byte{0xFF, 0xFE}), bytes.HasPrefix(src, []byte{0xFE, 0xFF}):
+		return "UTF-16"
+	case len(src) >= 4 && (src[0] == 0) != (src[1] == 0) && src[0] == 0 == (src[2] == 0) && src[1] == 0 == (src[3] == 0):
+		return "UTF-16" // without a mark: every other byte of ASCII is zero
+	}
+	return ""
+}
+
+// unwanted says what is wrong with a character and what to do about it; empty
+// for one that may stand in a document. followed tells that a line feed comes
+// next. YAML 1.1 and 1.2 differ on what else ends a line, and editors differ
+// from both, so that a rule behind such a line end could hide in a comment.
+func unwanted(r rune, followed bool) (message, hint string) {
+	const asLineEnd = "end lines with LF or CRLF; within text write it as an escape in double quotes"
+	switch {
+	case r == 0:
+		return "the file holds a NUL character", "save the file as UTF-8 text"
+	case r == '\r' && !followed:
+		return "the file holds a carriage return without a line feed", "end lines with LF or CRLF"
+	case r == '\u0085' || r == '\u2028' || r == '\u2029':
+		return fmt.Sprintf("the character U+%04X ends a line for some readers and not for others", r), asLineEnd
+	case r == '\uFEFF':
+		return "the file holds a byte order mark that is not at its beginning", "remove it"
+	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7F && r <= 0x9F, r == 0xFFFE, r == 0xFFFF:
+		return fmt.Sprintf("the file holds the control character U+%04X", r), "remove it, or write it as an escape in double quotes"
+	}
+	return "", ""
+}
+
+var (
+	yamlErrorLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+// remedies say what to do about the errors of the YAML parser that people run
+// into, by a part of its message.
+var remedies = []struct{ part, remedy string }{
+	{"mapping values are not allowed", "put text with a colon into quotes, or correct the indentation"},
+	{"could not find expected ':'", "write key: value; put text that begins like a key into quotes"},
+	{"did not find expected key", "correct the indentation, or close the quote or bracket before it"},
+	{"did not find expected ','", "separate the elements by commas and close the bracket"},
+	{"did not find expected '-' indicator", "begin every element of the list with - in the same column"},
+	{"did not find expected node content", "write a value here"},
+	{"found unexpected end of stream", "close the quote that was opened here"},
+	{"cannot start any token", "put the text into quotes"},
+	{"unknown escape character", `write \\ for a backslash, or use single quotes`},
+	{"hexdecimal", `write \\ for a backslash, or use single quotes`},
+	{"block sequence entries are not allowed", "put the list into lines of its own, below its key"},
+	{"tab character", "indent with spaces, YAML does not allow tabs"},
+	{"<document start>", "remove what follows the end of the document"},
+	{"directive", "remove the line that begins with %"},
+	{"incompatible YAML document", "remove the line that begins with %"},
+}
+
+// syntaxError positions an error of the YAML parser, which only knows lines.
+func syntaxError(file string, src []byte, err error) mesh.Finding {
+	line, message := 1, err.Error()
+	if m := yamlErrorLine.FindStringSubmatch(message); m != nil {
+		message = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = n
+		}
+	}
+	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
+		at, column := aliasPlace(src, m[1])
+		return failure(file, at, column, "yaml-alias", "aliases are not allowed", "write the value out")
+	}
+	if strings.Contains(message, "exceeded max depth") {
+		at, column := bracketPlace(src, line)
+		return failure(file, at, column, "too-deep", fmt.Sprintf("nested more than %d levels deep", MaxDepth), hintDepth)
+	}
+	hint := "look for quotes and brackets that are not closed, and at the indentation"
+	for _, r := range remedies {
+		if strings.Contains(message, r.part) {
+			hint = r.remedy
+			break
+		}
+	}
+	indent := indentation(src, line)
+	if bytes.ContainsRune(indent, '\t') {
+		hint = "indent with spaces, YAML does not allow tabs"
+	}
+	return failure(file, line, len(indent)+1, "yaml-syntax", "not YAML: "+Shorten(message), hint)
+}
+
+// indentation returns the white space that a line begins with.
+func indentation(src []byte, line int) []byte {
+	for n := 1; n < line; n++ {
+		_, rest, found := bytes.Cut(src, []byte("\n"))
+		if !found {
+			return nil
+		}
+		src = rest
+	}
+	return src[:len(src)-len(bytes.TrimLeft(src, " \t"))]
+}
+
+// aliasPlace finds the first use of an alias. What looks like one within text
+// may be taken for it, which leads near enough.
+func aliasPlace(src []byte, name string) (line, column int) {
+	use := []byte("*" + name)
+	for from := 0; ; {
+		at := bytes.Index(src[from:], use)
+		if at < 0 {
+			return 1, 1
+		}
+		at += from
+		if at == 0 || bytes.IndexByte([]byte(" \t\n,[{:"), src[at-1]) >= 0 {
+			return place(src, at)
+		}
+		from = at + len(use)
+	}
+}
+
+// bracketPlace finds the bracket that opens one level too many. Where there is
+// none, because the levels are those of indentation, it is the line's start.
+func bracketPlace(src []byte, line int) (int, int) {
+	depth := 0
+	for i, c := range src {
+		switch c {
+		case '[', '{':
+			if depth++; depth > MaxDepth {
+				return place(src, i)
+			}
+		case ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return line, len(indentation(src, line)) + 1
+}
+
+// place returns line and column of an offset.
+func place(src []byte, offset int) (line, column int) {
+	before := src[:offset]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[start:])
+}
