@@ -78,7 +78,7 @@ func (t *Trial) Evaluate(ctx context.Context, a *mesh.Action, r *Result) bool {
 	}
 	if t.number >= 0 {
 		before, after := t.before.standing(ctx, a), t.after.standing(ctx, a)
-		if before == after && (after != satisfied || t.mutant.changed == nil || sameObligations(t.mutant.changed, t.beforeRule)) {
+		if before == after && (after != ruleSatisfied || t.mutant.changed == nil || sameObligations(t.mutant.changed, t.beforeRule)) {
 			return false
 		}
 	}
@@ -112,7 +112,7 @@ func (t *Trial) exchange() (violations []Violation, failures []Failure) {
 	violations = splice(t.verdict.Violations, violations, func(v Violation) int32 { return v.Rule }, t.number)
 	failures = splice(t.verdict.Failures, failures, func(f Failure) int32 { return f.Rule }, t.number)
 	i, looked := slices.BinarySearch(t.looked, t.number)
-	switch looks := t.after.now != unseen; {
+	switch looks := t.after.now != ruleUnseen; {
 	case looks && !looked:
 		t.looked = slices.Insert(t.looked, i, t.number)
 	case !looks && looked:
@@ -145,10 +145,10 @@ func sameObligations(a, b *rule) bool { return len(a.obligations) == len(b.oblig
 type standing uint8
 
 const (
-	unseen standing = iota // it does not look at it
-	satisfied
-	violated
-	failed
+	ruleUnseen standing = iota // it does not look at it
+	ruleSatisfied
+	ruleViolated
+	ruleFailed
 )
 
 // alone is a rule by itself. The zero value is one that looks at nothing.
@@ -165,7 +165,7 @@ func newAlone(r *rule) alone {
 }
 
 func (x *alone) standing(ctx context.Context, a *mesh.Action) standing {
-	x.now = unseen
+	x.now = ruleUnseen
 	if x.matcher == nil {
 		return x.now
 	}
@@ -173,11 +173,11 @@ func (x *alone) standing(ctx context.Context, a *mesh.Action) standing {
 	x.matcher.Match(&x.in, &x.matches)
 	switch {
 	case len(x.matches.Violations) > 0:
-		x.now = violated
+		x.now = ruleViolated
 	case len(x.matches.Failures) > 0:
-		x.now = failed
+		x.now = ruleFailed
 	default:
-		x.matches.EachLooked(func(int32) { x.now = satisfied })
+		x.matches.EachLooked(func(int32) { x.now = ruleSatisfied })
 	}
 	return x.now
 }

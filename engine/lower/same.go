@@ -18,6 +18,9 @@ func Same(a, b *term.Term) bool {
 	if size(a)+size(b) > maxSame {
 		return false
 	}
+	if a.Op == term.Const && b.Op == term.Const {
+		return a.IsConst(true) == b.IsConst(true)
+	}
 	p := literalPlace(a)
 	if p == (place{}) {
 		a, b = b, a
