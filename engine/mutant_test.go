@@ -39,65 +39,67 @@ func mutants(t testing.TB, p *engine.Program) []*engine.Mutant {
 	return list
 }
 
+// mutantTests are policies, and the place, rule, kind and words of each mutant.
+var mutantTests = []struct {
+	name, src string
+	want      []string
+}{
+	{"custom rule", custom(egressTLS), []string{
+		`5:12 tls rule-dropped: the rule left out`,
+		`5:59 tls condition-negated: the condition negated`,
+		"5:59 tls part-dropped: `action.type == \"egress\"` left out of the condition",
+		"5:95 tls clause-negated: `has(egress.tls) && egress.tls` negated",
+		"5:114 tls part-dropped: `egress.tls` left out",
+		`5:95 tls absent-accepted: absent egress.tls accepted`,
+		`0:0 default default-swapped: default: allow turned into deny`,
+	}},
+	{"a rule that looks at everything", custom("    - {id: a, require: 'data.retentionDays < 2'}\n"), []string{
+		`5:12 a rule-dropped: the rule left out`,
+		"5:25 a clause-negated: `data.retentionDays < 2` negated",
+		`5:46 a bound-moved: bound 2 moved to 3`,
+		`5:46 a bound-moved: bound 2 moved to 1`,
+	}},
+	{"a rule that looks at nothing", custom("    - {id: a, when: 'has(data.purpose) && data.purpose in []', require: 'data.retentionDays < 2'}\n"), []string{
+		`0:0 default default-swapped: default: allow turned into deny`,
+	}},
+	{"a rule that only obliges", custom("    - {id: a, when: personalData(), obligations: [{type: mask}]}\n"), []string{
+		`5:12 a rule-dropped: the rule left out`,
+		`5:21 a condition-negated: the condition negated`,
+		"5:21 a part-dropped: `personalData()` left out of the condition",
+		`0:0 default default-swapped: default: allow turned into deny`,
+	}},
+	{"a rule that also obliges", "default: deny\n" + custom("    - {id: a, when: personalData(), require: actor.mfa, obligations: [{type: mask}]}\n"), []string{
+		`6:12 a rule-dropped: the rule left out`,
+		`6:21 a condition-negated: the condition negated`,
+		"6:21 a part-dropped: `personalData()` left out of the condition",
+		"6:46 a clause-negated: `actor.mfa` negated",
+		`6:46 a part-dropped: all that is required left out`,
+		`6:12 a obligation-dropped: the obligation mask left out`,
+		`0:0 default default-swapped: default: deny turned into allow`,
+	}},
+	{"a parameter that only cel-go reads", "params:\n  tag: {type: integer, default: 1}\n  tags: {type: array, items: {type: string}, default: [x]}\n" + custom("    - {id: a, when: personalData(), require: 'data.fields.filter(f, f in params.tags).size() == 1'}\n"), []string{
+		`8:12 a rule-dropped: the rule left out`,
+		`8:21 a condition-negated: the condition negated`,
+		"8:21 a part-dropped: `personalData()` left out of the condition",
+		"8:47 a clause-negated: `(data.fields.filter(f, f in params.tags).size() == 1)` negated",
+		`8:12 a element-dropped: x left out of params.tags`,
+		`0:0 default default-swapped: default: allow turned into deny`,
+	}},
+	{"built-in rules", "version: \"3.0.0\"\nname: n\nrules:\n  data_storage:\n    retention: {max_days: 0}\n    location_restrictions: {allowed_regions: [eu, us]}\n", []string{
+		`5:17 data_storage.retention.max_days rule-dropped: the rule left out`,
+		`5:17 data_storage.retention.max_days bound-moved: max_days 0 moved to 1`,
+		`5:17 data_storage.retention.max_days bound-moved: max_days 0 moved to -1`,
+		`6:29 data_storage.location_restrictions.allowed_regions rule-dropped: the rule left out`,
+		`6:29 data_storage.location_restrictions.allowed_regions element-dropped: eu left out of allowed_regions`,
+		`6:29 data_storage.location_restrictions.allowed_regions element-dropped: us left out of allowed_regions`,
+		`6:29 data_storage.location_restrictions.allowed_regions any-accepted: any value accepted for allowed_regions`,
+		`0:0 default default-swapped: default: allow turned into deny`,
+	}},
+}
+
 func TestMutants(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name, src string
-		want      []string
-	}{
-		{"custom rule", custom(egressTLS), []string{
-			`5:12 tls rule-dropped: the rule left out`,
-			`5:59 tls condition-negated: the condition negated`,
-			"5:59 tls part-dropped: `action.type == \"egress\"` left out of the condition",
-			"5:95 tls clause-negated: `has(egress.tls) && egress.tls` negated",
-			"5:114 tls part-dropped: `egress.tls` left out",
-			`5:95 tls absent-accepted: absent egress.tls accepted`,
-			`0:0 default default-swapped: default: allow turned into deny`,
-		}},
-		{"a rule that looks at everything", custom("    - {id: a, require: 'data.retentionDays < 2'}\n"), []string{
-			`5:12 a rule-dropped: the rule left out`,
-			"5:25 a clause-negated: `data.retentionDays < 2` negated",
-			`5:46 a bound-moved: bound 2 moved to 3`,
-			`5:46 a bound-moved: bound 2 moved to 1`,
-		}},
-		{"a rule that looks at nothing", custom("    - {id: a, when: 'has(data.purpose) && data.purpose in []', require: 'data.retentionDays < 2'}\n"), []string{
-			`0:0 default default-swapped: default: allow turned into deny`,
-		}},
-		{"a rule that only obliges", custom("    - {id: a, when: personalData(), obligations: [{type: mask}]}\n"), []string{
-			`5:12 a rule-dropped: the rule left out`,
-			`5:21 a condition-negated: the condition negated`,
-			"5:21 a part-dropped: `personalData()` left out of the condition",
-			`0:0 default default-swapped: default: allow turned into deny`,
-		}},
-		{"a rule that also obliges", "default: deny\n" + custom("    - {id: a, when: personalData(), require: actor.mfa, obligations: [{type: mask}]}\n"), []string{
-			`6:12 a rule-dropped: the rule left out`,
-			`6:21 a condition-negated: the condition negated`,
-			"6:21 a part-dropped: `personalData()` left out of the condition",
-			"6:46 a clause-negated: `actor.mfa` negated",
-			`6:46 a part-dropped: all that is required left out`,
-			`6:12 a obligation-dropped: the obligation mask left out`,
-			`0:0 default default-swapped: default: deny turned into allow`,
-		}},
-		{"a parameter that only cel-go reads", "params:\n  tag: {type: integer, default: 1}\n  tags: {type: array, items: {type: string}, default: [x]}\n" + custom("    - {id: a, when: personalData(), require: 'data.fields.filter(f, f in params.tags).size() == 1'}\n"), []string{
-			`8:12 a rule-dropped: the rule left out`,
-			`8:21 a condition-negated: the condition negated`,
-			"8:21 a part-dropped: `personalData()` left out of the condition",
-			"8:47 a clause-negated: `(data.fields.filter(f, f in params.tags).size() == 1) {params.tags: [\"x\"]}` negated",
-			`8:12 a element-dropped: x left out of params.tags`,
-			`0:0 default default-swapped: default: allow turned into deny`,
-		}},
-		{"built-in rules", "version: \"3.0.0\"\nname: n\nrules:\n  data_storage:\n    retention: {max_days: 0}\n    location_restrictions: {allowed_regions: [eu, us]}\n", []string{
-			`5:17 data_storage.retention.max_days rule-dropped: the rule left out`,
-			`5:17 data_storage.retention.max_days bound-moved: max_days 0 moved to 1`,
-			`5:17 data_storage.retention.max_days bound-moved: max_days 0 moved to -1`,
-			`6:29 data_storage.location_restrictions.allowed_regions rule-dropped: the rule left out`,
-			`6:29 data_storage.location_restrictions.allowed_regions element-dropped: eu left out of allowed_regions`,
-			`6:29 data_storage.location_restrictions.allowed_regions element-dropped: us left out of allowed_regions`,
-			`6:29 data_storage.location_restrictions.allowed_regions any-accepted: any value accepted for allowed_regions`,
-			`0:0 default default-swapped: default: allow turned into deny`,
-		}},
-	}
-	for _, tt := range tests {
+	for _, tt := range mutantTests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
