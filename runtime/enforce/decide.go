@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -144,7 +143,18 @@ func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	return e
 }
 
-func newEventID() string { return "evt_" + strings.ToLower(rand.Text()) }
+// newEventID returns a name that nobody can guess and no other event has.
+func newEventID() string {
+	const prefix, length = "evt_", 26 // 26 of 32 letters are 130 bits
+	var random [length]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	id := make([]byte, 0, len(prefix)+length)
+	id = append(id, prefix...)
+	for _, r := range random {
+		id = append(id, "abcdefghijklmnopqrstuvwxyz234567"[r%32])
+	}
+	return string(id)
+}
 
 func requestID(a *mesh.Action, caller Caller) string {
 	if id := text(a.RequestID); id != "" {
