@@ -36,6 +36,7 @@ REPORT = bin/tools/testreport $(if $(filter true,$(CI)),-strict-skips) -allow-sk
 
 FUZZTIME ?= 10s
 TIMEOUT ?= 20m
+DECISIONS ?= 1000000
 
 ##@ Use
 
@@ -69,6 +70,7 @@ test: build tools lint check-generated ## everything: lint, drift, unit tests, e
 		-- $(GO) -C tools/testreport test -json ./... \
 		-- $(GO) -C engine/bench test -json -timeout $(TIMEOUT) ./... \
 		-- $(if $(RACE),env CGO_ENABLED=1) $(GO) test -json -vet=off $(RACE) -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v '^$(MODULE)/e2e') \
+		-- env MESH_FIDELITY=20000 $(GO) test -json -vet=off -run '^TestFidelity$$' -timeout $(TIMEOUT) ./engine \
 		-- $(GO) test -json -vet=off -count=1 -timeout $(TIMEOUT) ./e2e/...
 	@$(if $(RACE),,echo 'test: the race detector was off.')
 
@@ -99,12 +101,16 @@ check-generated: official ## fail when a committed generated file is not what it
 # What the work tree holds beyond its last commit, as one line.
 worktree = { git diff HEAD; git ls-files --others --exclude-standard -z | xargs -0 -r git hash-object --; } | git hash-object --stdin
 
+.PHONY: fidelity
+fidelity: official ## decide a million generated actions in every way there is, and compare; DECISIONS says how many
+	MESH_FIDELITY=$(DECISIONS) $(GO) test -v -count=1 -timeout 180m -run '^TestFidelity$$' ./engine
+
 .PHONY: fuzz
 fuzz: official ## run every fuzz target for FUZZTIME (10s)
 	@grep -rlE '^func Fuzz[A-Za-z0-9_]*\(' --include='*_test.go' --exclude-dir=tools . | sort | while read -r file; do \
 		grep -oE '^func Fuzz[A-Za-z0-9_]*' "$$file" | cut -c6- | while read -r target; do \
 			echo "fuzz: $$(dirname "$$file") $$target"; \
-			$(GO) -C "$$(dirname "$$file")" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . </dev/null; \
+			$(GO) -C "$$(dirname "$$file")" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . </dev/null; \
 		done; \
 	done
 

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -83,7 +83,8 @@ func (e *expansion) policy() {
 		e.defaults = e.defaults[1:]
 	}
 	c := b.policies[next]
-	v := verdictOf{looked: make([]string, 0, e.count(next))}
+	looked, controls := e.count(next)
+	v := verdictOf{looked: make([]string, 0, looked), controls: make([]mesh.ControlID, 0, controls)}
 	for len(e.looked) > 0 && b.policyOf[e.looked[0]] == next {
 		e.rule(c, e.looked[0], &v)
 		e.looked = e.looked[1:]
@@ -94,13 +95,15 @@ func (e *expansion) policy() {
 	e.result.Policies = append(e.result.Policies, v.evaluation(c))
 }
 
-// count returns how many rules of a policy looked at the action.
-func (e *expansion) count(policy int32) int {
-	n := 0
-	for n < len(e.looked) && e.book.policyOf[e.looked[n]] == policy {
-		n++
+// count returns how many rules of a policy looked at the action, and how many
+// controls they name.
+func (e *expansion) count(policy int32) (looked, controls int) {
+	b := e.book
+	for looked < len(e.looked) && b.policyOf[e.looked[looked]] == policy {
+		controls += len(b.rules[e.looked[looked]].controls)
+		looked++
 	}
-	return n
+	return looked, controls
 }
 
 func (e *expansion) rule(c *compiledPolicy, i int32, v *verdictOf) {
@@ -171,20 +174,36 @@ func (v *verdictOf) evaluation(c *compiledPolicy) mesh.PolicyEvaluation {
 		PolicyID: c.info.ID, Mode: c.info.Mode, Decision: mesh.EvaluationAllow,
 		Rules: v.looked, Controls: sortControls(v.controls),
 	}
-	if out.Controls == nil {
-		out.Controls = []mesh.ControlID{}
-	}
 	switch {
 	case len(v.looked) == 0:
 		out.Decision, out.Reason = mesh.EvaluationDeny, c.byDefault.message
 	case len(v.violated) > 0 && len(v.failed) > 0:
-		out.Decision, out.Reason = mesh.EvaluationDeny, fmt.Sprintf("violated: %s; could not be evaluated: %s", joined(v.violated), joined(v.failed))
+		out.Decision, out.Reason = mesh.EvaluationDeny, joined("violated: ", v.violated)+joined("; could not be evaluated: ", v.failed)
 	case len(v.violated) > 0:
-		out.Decision, out.Reason = mesh.EvaluationDeny, "violated: "+joined(v.violated)
+		out.Decision, out.Reason = mesh.EvaluationDeny, joined("violated: ", v.violated)
 	case len(v.failed) > 0:
-		out.Decision, out.Reason = mesh.EvaluationError, "could not be evaluated: "+joined(v.failed)
+		out.Decision, out.Reason = mesh.EvaluationError, joined("could not be evaluated: ", v.failed)
 	default:
-		out.Reason = "satisfied: " + joined(v.looked)
+		out.Reason = joined("satisfied: ", v.looked)
 	}
 	return out
+}
+
+// joined lists ids for a sentence that begins so.
+func joined(begin string, ids []string) string {
+	const separator = ", "
+	size := len(begin)
+	for _, id := range ids {
+		size += len(id) + len(separator)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(begin)
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(id)
+	}
+	return b.String()
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -217,6 +216,3 @@ func sortControls(ids []mesh.ControlID) []mesh.ControlID {
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
-
-// joined lists ids for a sentence.
-func joined(ids []string) string { return strings.Join(ids, ", ") }

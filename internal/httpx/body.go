@@ -39,6 +39,12 @@ const maxJSONDepth = 64
 // much it sends. A client that dawdles is given up, with [mesh.CodeInvalid]:
 // servers have no deadline of their own behind the headers.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	return ReadBodyInto(w, r, limit, nil)
+}
+
+// ReadBodyInto is [ReadBody] into the memory of buffer, as far as the body fits
+// there. The buffer must not be used otherwise while the result is.
+func ReadBodyInto(w http.ResponseWriter, r *http.Request, limit int64, buffer []byte) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
@@ -50,7 +56,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	control := http.NewResponseController(w)
 	patience := min(minBodyTimeout+time.Duration(expected/bodyRate)*time.Second, maxBodyTimeout)
 	_ = control.SetReadDeadline(time.Now().Add(patience))
-	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, buffer)
 	if err == nil {
 		// Left in place, the deadline would cancel a request that takes long to
 		// answer. After a failure it has to stay: the server reads the rest of
@@ -73,12 +79,15 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 
 // readAll reads to the end. Where the length is announced, one buffer will do;
 // one that is large is believed when it comes.
-func readAll(from io.Reader, length int64) ([]byte, error) {
+func readAll(from io.Reader, length int64, buffer []byte) ([]byte, error) {
 	const believed = 1 << 20
-	if length < 0 || length > believed {
+	if length < 0 || length > max(believed, int64(cap(buffer))) {
 		return io.ReadAll(from)
 	}
-	body := make([]byte, length)
+	if int64(cap(buffer)) < length {
+		buffer = make([]byte, length)
+	}
+	body := buffer[:length]
 	n, err := io.ReadFull(from, body)
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -35,19 +34,21 @@ type deciding struct {
 	decision  *mesh.Decision
 	rec       mesh.DecisionRecord
 	enforcing bool
+	weakened  bool
 }
 
-// decide evaluates one action and composes its decision into out.
-func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, caller Caller, out *mesh.Decision) deciding {
-	var r engine.Result
+// decide evaluates one action and composes its decision into out. What is not
+// described cannot be recorded.
+func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, out *mesh.Decision) deciding {
 	s, _ := p.scratch.Get().(*scratch)
+	r := &s.result
+	*r = engine.Result{} // what it held belongs to another decision
 	start := time.Now()
 	set.Program.Bind(ctx, a, engine.Inline, &s.input)
 	set.Program.Decide(&s.input, &s.verdict)
 	took := time.Since(start)
-	set.Program.Expand(&s.input, &s.verdict, &r)
-	p.scratch.Put(s)
-	enforcing := p.enforces(set.Program, &r)
+	set.Program.Expand(&s.input, &s.verdict, r)
+	d := deciding{action: a, decision: out, enforcing: p.enforces(set.Program, r), weakened: r.Weakened}
 	*out = mesh.Decision{
 		Allowed: r.Allowed, WouldAllow: r.WouldAllow, Evaluated: r.Evaluated, Mode: r.Mode,
 		Violations: notNil(r.Violations), Recommendations: notNil(r.Recommendations),
@@ -56,19 +57,24 @@ func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, caller Cal
 		AuditLog:        p.entry(a, start.UTC()),
 	}
 	out.AuditLog.PolicyEvaluations = notNil(r.Policies)
+	p.scratch.Put(s)
 	p.requireSets(set, out)
 	if !out.Allowed {
 		out.AuditLog.Outcome = mesh.OutcomeDenied
 		out.Obligations = []mesh.Obligation{}
 	}
-	d := deciding{action: a, decision: out, enforcing: enforcing}
+	return d
+}
+
+// describe fills the record of the decision.
+func (d *deciding) describe(caller Caller) {
+	a, out := d.action, d.decision
 	d.rec = mesh.DecisionRecord{
 		Entry: out.AuditLog, RequestID: requestID(a, caller), AgentAsserted: out.AuditLog.AgentID != "",
-		Environment: text(a.Environment), WorkflowID: text(a.WorkflowID), Mode: out.Mode, Weakened: r.Weakened,
+		Environment: text(a.Environment), WorkflowID: text(a.WorkflowID), Mode: out.Mode, Weakened: d.weakened,
 		WouldAllow: out.WouldAllow, Evaluated: out.Evaluated, Violations: withoutValues(out.Violations), Obligations: noneIsNil(out.Obligations),
 		Errors: out.Errors, Bundles: noneIsNil(out.Bundles), EvaluationNanos: out.EvaluationNanos,
 	}
-	return d
 }
 
 // withoutValues returns violations as they are recorded: evidence names the
@@ -144,7 +150,18 @@ func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	return e
 }
 
-func newEventID() string { return "evt_" + strings.ToLower(rand.Text()) }
+// newEventID returns a name that nobody can guess and no other event has.
+func newEventID() string {
+	const prefix, length = "evt_", 26 // 26 of 32 letters are 130 bits
+	var random [length]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	id := make([]byte, 0, len(prefix)+length)
+	id = append(id, prefix...)
+	for _, r := range random {
+		id = append(id, "abcdefghijklmnopqrstuvwxyz234567"[r%32])
+	}
+	return string(id)
+}
 
 func requestID(a *mesh.Action, caller Caller) string {
 	if id := text(a.RequestID); id != "" {

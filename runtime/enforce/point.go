@@ -55,6 +55,7 @@ type Point struct {
 type scratch struct {
 	input   engine.Input
 	verdict engine.Verdict
+	result  engine.Result
 }
 
 // New returns a decision point without any policy: it allows what it is asked
@@ -121,23 +122,25 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	}
 	set := p.current.Load()
 	decisions := make([]mesh.Decision, len(actions))
+	if p.opts.UnrecordedUnsafe {
+		return p.decideUnrecorded(ctx, set, decisions, actions, caller, last, start), nil
+	}
 	records := make([]journal.Record, len(actions))
 	enforcing := make([]bool, len(actions))
 	for i, a := range actions {
-		d := p.decide(ctx, set, a, caller, &decisions[i])
+		d := p.decide(ctx, set, a, &decisions[i])
+		d.describe(caller)
 		enforcing[i] = d.enforcing
-		if !p.opts.UnrecordedUnsafe {
-			var err error
-			if records[i], err = d.record(set.Program.HasDeferred()); err != nil {
-				return nil, err
-			}
+		var err error
+		if records[i], err = d.record(set.Program.HasDeferred()); err != nil {
+			return nil, err
 		}
 		if last(&decisions[i]) {
 			decisions, records = decisions[:i+1], records[:i+1]
 			break
 		}
 	}
-	err := p.record(ctx, records)
+	_, err := p.recorder.Append(ctx, records)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("recording a decision: %w", context.Cause(ctx))
 	}
@@ -147,19 +150,28 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 			refuse(&decisions[i], RuleJournal, "the decision could not be recorded: "+err.Error())
 		}
 		if p.opts.Observe != nil {
-			p.opts.Observe(Observation{Decision: &decisions[i], Recorded: err == nil && !p.opts.UnrecordedUnsafe, Total: total})
+			p.opts.Observe(Observation{Decision: &decisions[i], Recorded: err == nil, Total: total})
 		}
 	}
 	return decisions, nil
 }
 
-// record appends what was decided as one unit.
-func (p *Point) record(ctx context.Context, records []journal.Record) error {
-	if p.opts.UnrecordedUnsafe {
-		return nil
+// decideUnrecorded is the rest of decideAll where nothing is recorded.
+func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh.Decision, actions []*mesh.Action, caller Caller, last func(*mesh.Decision) bool, start time.Time) []mesh.Decision {
+	for i, a := range actions {
+		p.decide(ctx, set, a, &decisions[i])
+		if last(&decisions[i]) {
+			decisions = decisions[:i+1]
+			break
+		}
 	}
-	_, err := p.recorder.Append(ctx, records)
-	return err
+	if p.opts.Observe != nil {
+		total := time.Since(start)
+		for i := range decisions {
+			p.opts.Observe(Observation{Decision: &decisions[i], Total: total})
+		}
+	}
+	return decisions
 }
 
 // Record appends an event that is no decision, such as a change of the set.

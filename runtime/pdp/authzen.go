@@ -80,9 +80,9 @@ type errorContext struct {
 }
 
 // evaluation answers one question.
-func (s *server) evaluation(w http.ResponseWriter, r *http.Request, body []byte) error {
+func (s *server) evaluation(w http.ResponseWriter, r *http.Request, m *memory) error {
 	var req evaluationRequest
-	if err := readAuthZEN(body, &req); err != nil {
+	if err := readAuthZEN(m.body, &req); err != nil {
 		return err
 	}
 	return s.answerOne(w, r, &req)
@@ -102,9 +102,9 @@ func (s *server) answerOne(w http.ResponseWriter, r *http.Request, req *evaluati
 
 // evaluations answers many. Without any it answers the request itself
 // (section 7.1).
-func (s *server) evaluations(w http.ResponseWriter, r *http.Request, body []byte) error {
+func (s *server) evaluations(w http.ResponseWriter, r *http.Request, m *memory) error {
 	var req evaluationsRequest
-	if err := readAuthZEN(body, &req); err != nil {
+	if err := readAuthZEN(m.body, &req); err != nil {
 		return err
 	}
 	if len(req.Evaluations) == 0 {

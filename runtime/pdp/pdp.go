@@ -54,7 +54,25 @@ type server struct {
 	opts     Options
 	inFlight chan struct{}
 	bodies   *semaphore.Weighted // bytes of the bodies being read or decided
-	decoders sync.Pool           // of *decode.Decoder
+	memory   sync.Pool           // of *memory
+}
+
+// memory is what one request takes of it, to be used again by another.
+type memory struct {
+	body    []byte
+	decoder decode.Decoder
+	answer  encoder
+}
+
+// maxKept bounds the buffers that are kept for another request.
+const maxKept = 1 << 20
+
+// release keeps the memory of a request that was answered.
+func (s *server) release(m *memory) {
+	if cap(m.body) > maxKept || cap(m.answer.out) > maxKept {
+		return
+	}
+	s.memory.Put(m)
 }
 
 // New returns the handler of the API, with the outer layer of our servers
@@ -64,7 +82,7 @@ func New(opts Options) http.Handler {
 		opts.MaxInFlight = DefaultMaxInFlight
 	}
 	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight), bodies: semaphore.NewWeighted(maxBodyBytes)}
-	s.decoders.New = func() any { return new(decode.Decoder) }
+	s.memory.New = func() any { return new(memory) }
 	api := http.NewServeMux()
 	api.Handle("POST /v1/decisions", s.limited(s.decisions))
 	api.Handle("POST "+evaluationPath, s.limited(s.evaluation))
@@ -102,7 +120,7 @@ func localNames(next http.Handler) http.Handler {
 }
 
 // handler answers a request whose body was read.
-type handler func(w http.ResponseWriter, r *http.Request, body []byte) error
+type handler func(w http.ResponseWriter, r *http.Request, m *memory) error
 
 // limited reads a JSON body within the bounds of a batch and bounds what
 // requests hold: memory from before their body is read, a place among the
@@ -121,8 +139,10 @@ func (s *server) limited(next handler) http.Handler {
 			return mesh.Errorf(mesh.CodeUnavailable, "the requests under way hold %d MiB already", maxBodyBytes>>20).WithHint("try again")
 		}
 		defer s.bodies.Release(size)
-		data, err := httpx.ReadBody(w, r, decode.MaxBatchSize)
-		if err != nil {
+		m, _ := s.memory.Get().(*memory)
+		defer s.release(m)
+		var err error
+		if m.body, err = httpx.ReadBodyInto(w, r, decode.MaxBatchSize, m.body); err != nil {
 			return err
 		}
 		select {
@@ -132,36 +152,34 @@ func (s *server) limited(next handler) http.Handler {
 			return mesh.Errorf(mesh.CodeUnavailable, "%d decisions are under way already", cap(s.inFlight)).
 				WithHint("try again; send many actions as one batch")
 		}
-		return next(w, r, data)
+		return next(w, r, m)
 	})
 }
 
-// decisions decides one action or a batch. What is decoded lives in the
-// decoder's memory and in data; once the answer is written and the decisions
-// are recorded, nobody looks at it any more.
-func (s *server) decisions(w http.ResponseWriter, r *http.Request, data []byte) error {
-	d, _ := s.decoders.Get().(*decode.Decoder)
-	defer s.decoders.Put(d)
-	actions, batch, err := d.Batch(data, MaxBatch)
+// decisions decides one action or a batch. What is decoded lives in the memory
+// of the request; once the answer is written and the decisions are recorded,
+// nobody looks at it any more.
+func (s *server) decisions(w http.ResponseWriter, r *http.Request, m *memory) error {
+	actions, batch, err := m.decoder.Batch(m.body, MaxBatch)
 	if err != nil {
 		return err
 	}
 	if len(actions) == 0 {
-		return s.answer(w, r, nil, batch)
+		return m.write(w, r, nil, batch)
 	}
 	decided, err := s.opts.Decider.Decide(r.Context(), actions, enforce.Caller{RequestID: httpx.RequestID(r.Context())})
 	if err != nil {
 		return err
 	}
-	return s.answer(w, r, decided, batch)
+	return m.write(w, r, decided, batch)
 }
 
-// answer writes decisions: one, or those of a batch in its order.
-func (s *server) answer(w http.ResponseWriter, r *http.Request, decided []mesh.Decision, batch bool) error {
-	const typical = 1 << 10 // bytes of a decision
-	e := encoder{out: make([]byte, 0, typical*(len(decided)+1))}
+// write answers with decisions: one, or those of a batch in its order.
+func (m *memory) write(w http.ResponseWriter, r *http.Request, decided []mesh.Decision, batch bool) error {
+	e := &m.answer
+	e.out, e.err = e.out[:0], nil
 	if batch {
-		list(&e, `{"decisions":`, decided, (*encoder).decision)
+		list(e, `{"decisions":`, decided, (*encoder).decision)
 		e.raw("}")
 	} else {
 		e.decision(&decided[0])
@@ -169,6 +187,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, decided []mesh.D
 	if e.err != nil {
 		return e.err
 	}
-	httpx.WriteEncoded(w, r, http.StatusOK, append(e.out, '\n'))
+	e.raw("\n")
+	httpx.WriteEncoded(w, r, http.StatusOK, e.out)
 	return nil
 }

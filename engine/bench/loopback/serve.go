@@ -83,36 +83,40 @@ func prepare(job Job) (*serving, error) {
 	return s, nil
 }
 
-// handler serves the decision API and, beside it, an empty decision to whoever
-// sends the same requests.
+// handler serves the decision API and, beside it, the same API with nobody
+// behind it: it reads the same requests and answers with an empty decision.
 func handler(shape workload.Shape, recorder enforce.Recorder) (http.Handler, error) {
 	point, err := decisionPoint(shape, recorder)
 	if err != nil {
 		return nil, err
 	}
-	empty, err := json.Marshal(mesh.Decision{
-		Allowed: true, WouldAllow: true, Violations: []mesh.Violation{}, Recommendations: []string{}, Obligations: []mesh.Obligation{},
-		Bundles: []mesh.Digest{}, AuditLog: mesh.AuditEntry{PolicyEvaluations: []mesh.PolicyEvaluation{}},
-	})
-	if err != nil {
-		return nil, err
+	serve := func(decider pdp.Decider) http.Handler {
+		return pdp.New(pdp.Options{Decider: decider, Status: func() pdp.Status { return pdp.Status{} }, Logger: slog.New(slog.DiscardHandler)})
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", pdp.New(pdp.Options{
-		Decider: point, Status: func() pdp.Status { return pdp.Status{} }, Logger: slog.New(slog.DiscardHandler),
-	}))
-	mux.HandleFunc("POST "+emptyPath, func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(empty) // the client notices
-	})
+	mux.Handle("/", serve(point))
+	mux.Handle(emptyPrefix+"/", http.StripPrefix(emptyPrefix, serve(undecided{})))
 	return mux, nil
 }
 
-// decisionPoint decides by a set.
+// undecided answers with empty decisions.
+type undecided struct{}
+
+// Decide returns an empty decision for each action.
+func (undecided) Decide(_ context.Context, actions []*mesh.Action, _ enforce.Caller) ([]mesh.Decision, error) {
+	decisions := make([]mesh.Decision, len(actions))
+	for i := range decisions {
+		decisions[i] = mesh.Decision{Allowed: true, WouldAllow: true}
+	}
+	return decisions, nil
+}
+
+// DecideUntil is Decide; nothing here asks it.
+func (u undecided) DecideUntil(ctx context.Context, actions []*mesh.Action, _ bool, caller enforce.Caller) ([]mesh.Decision, error) {
+	return u.Decide(ctx, actions, caller)
+}
+
+// decisionPoint decides by a set; it records if there is somewhere to.
 func decisionPoint(shape workload.Shape, recorder enforce.Recorder) (*enforce.Point, error) {
 	set, err := workload.Make(shape)
 	if err != nil {
@@ -126,22 +130,17 @@ func decisionPoint(shape workload.Shape, recorder enforce.Recorder) (*enforce.Po
 	if err != nil {
 		return nil, err
 	}
-	point, err := enforce.New(recorder, enforce.Options{})
+	point, err := enforce.New(recorder, enforce.Options{UnrecordedUnsafe: recorder == nil})
 	if err != nil {
 		return nil, err
 	}
 	return point, point.Swap(enforce.Set{Program: program})
 }
 
-// forgetful records nothing.
-type forgetful struct{}
-
-// Append takes the records and forgets them.
-func (forgetful) Append(context.Context, []journal.Record) (uint64, error) { return 0, nil }
-
+// openRecorder opens a journal; nil for a job without one.
 func openRecorder(job Job) (enforce.Recorder, func(), error) {
 	if !job.Journal {
-		return forgetful{}, func() {}, nil
+		return nil, func() {}, nil
 	}
 	j, err := journal.Open(filepath.Join(job.Dir, "journal"), journal.Options{})
 	if err != nil {

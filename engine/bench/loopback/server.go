@@ -18,7 +18,7 @@ const Argument = "serve"
 // The paths of what is asked.
 const (
 	decisionsPath = "/v1/decisions"
-	emptyPath     = "/empty"
+	emptyPrefix   = "/empty"
 )
 
 // Networks are those that servers listen on.
@@ -99,7 +99,7 @@ func Start(ctx context.Context, job Job) (*Server, error) {
 	}
 	return &Server{
 		Name:   name,
-		decide: addresses{at.TCP, at.Unix, decisionsPath}, empty: addresses{at.TCP, at.Unix, emptyPath},
+		decide: addresses{at.TCP, at.Unix, decisionsPath}, empty: addresses{at.TCP, at.Unix, emptyPrefix + decisionsPath},
 		close: stop,
 	}, nil
 }
