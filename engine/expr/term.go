@@ -7,7 +7,6 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
-	"cel.dev/cel-go/parser"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -43,23 +42,6 @@ func (c *converter) boolean(x ast.Expr) *term.Term {
 		return t
 	}
 	return c.opaque(x)
-}
-
-// opaque leaves a node to cel-go. Within a loop it cannot be told apart from
-// the loop: nil.
-func (c *converter) opaque(x ast.Expr) *term.Term {
-	if c.loop != "" {
-		return nil
-	}
-	source, err := parser.Unparse(x, c.ast.SourceInfo())
-	if err != nil {
-		source = "…" // for people only
-	}
-	plan := c.expr.plan
-	if x.ID() != c.ast.Expr().ID() {
-		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
-	}
-	return &term.Term{Op: term.Opaque, Kind: term.Bool, Source: source, Program: &program{plan: plan, records: c.records}}
 }
 
 // term converts a node; nil if the engine's form has no words for it.
