@@ -56,6 +56,17 @@ func (s *Space) Find(ctx context.Context, goals []Goal, budget *Budget) *mesh.Ac
 	return nil
 }
 
+// Meets evaluates the goals for an action, which may be any.
+func (s *Space) Meets(ctx context.Context, a *mesh.Action, goals ...Goal) bool {
+	for _, g := range goals {
+		v := lower.NewTest(g.Term, s.library.definitions).Truth(ctx, a)
+		if g.Want&(1<<v) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // query is one search. Variables are numbered; behind those of places come the
 // atoms, whose truth is a variable of its own where it cannot be told from
 // the values of places.
@@ -304,13 +315,16 @@ func (q *query) excludes(around, within int) bool {
 	if !p.above(o) {
 		return false
 	}
-	holds := q.value(around).holds(p)
-	switch value := q.value(within); {
-	case value.Present || value.V != nil:
+	holds, value := q.value(around).holds(p), q.value(within)
+	switch {
+	case value.Present:
 		return !holds
-	default: // absent with the map that would hold it, which terms can tell
-		return holds && p.dynamic() && strings.Count(o.keys, keyMark) == strings.Count(p.keys, keyMark)+1
+	case q.proof: // which maps are there without a value is not for a proof
+		return false
+	case value.V != nil:
+		return !holds
 	}
+	return holds && p.dynamic() && strings.Count(o.keys, keyMark) == strings.Count(p.keys, keyMark)+1
 }
 
 func (q *query) value(v int) Value { return q.space.variables[v].values[q.assigned[v]] }

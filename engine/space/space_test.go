@@ -2,11 +2,8 @@ package space_test
 
 import (
 	"encoding/json"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,6 +13,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/space"
+	"github.com/ai-agent-mesh/mesh/engine/space/spacetest"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -242,59 +240,6 @@ func marshal(t testing.TB, a *mesh.Action) string {
 	return string(out)
 }
 
-// atoms are what generated terms are made of.
-var atoms = []string{
-	`action.type == "data.read"`, `action.type in ["tool.call", "egress"]`, `action.type.startsWith("data.")`, `action.type.endsWith("l")`,
-	`has(data)`, `has(data.purpose)`, `data.purpose == "x"`, `data.purpose in ["x", "y"]`, `data.purpose > "m"`, `data.purpose.contains("x")`,
-	`has(data.consent)`, `has(data.consent.given)`, `data.consent.given`, `data.purpose in data.consent.purposes`,
-	`"x" in data.consent.purposes`, `data.consent.purposes.all(p, p in ["x", "y"])`, `data.consent.purposes.exists(p, p == data.purpose)`,
-	`has(data.retentionDays)`, `data.retentionDays <= 3`, `data.retentionDays == 3`, `data.retentionDays > 3.5`, `content.injectionScore < 0.5`, `content.injectionScore >= 1.0`,
-	`has(tool.args)`, `has(tool.args.n)`, `"n" in tool.args`, `tool.args.n > 3`, `tool.args.n in [3, "x", true]`, `tool.args.n == 3.5`, `tool.args.n == "x"`, `tool.args.n`,
-	`tool.args.n.k == 1`, `has(tool.args.n.k)`, `"x" in tool.args.n`, `size(data.fields) == 2`, `data.fields.exists(f, f.startsWith("x") && f != "x")`,
-	`content.findings.exists(f, has(f.type) && f.type == "x")`, `content.findings.all(f, has(f.count) && f.count > 1)`, `personalData()`, `healthData()`,
-	`timestamp.getHours() > 6`, `egress.host in params.hosts`, `[personalData()].all(x, x)`,
-}
-
-// values are what generated actions say.
-var values = map[string][]any{
-	"action.type": {"data.read", "tool.call", "egress", "data.x", "model.call"}, "data.purpose": {"x", "y", "axb", "z"},
-	"data.consent": {nil}, "data.consent.given": {true, false}, "data.consent.purposes": {[]string{}, []string{"x"}, []string{"z", "y"}},
-	"data.retentionDays": {int64(0), int64(3), int64(4)}, "content.injectionScore": {0.0, 0.5, 0.75, 1.0},
-	"tool.args": {nil}, "tool.args.n": {int64(3), 3.5, "x", true, nil, []any{"x"}, map[string]any{"k": int64(1)}, map[string]any{}},
-	"data.fields": {[]string{"x", "xy"}, []string{"a"}}, "data.categories": {[]string{"pii"}, []string{"phi", "x"}, []string{}},
-	"content.findings": {[]mesh.ContentFinding{}, []mesh.ContentFinding{{Type: ptr("x"), Count: ptr(int64(2))}}, []mesh.ContentFinding{{Type: ptr("EMAIL")}, {Count: ptr(int64(0))}}},
-	"timestamp":        {time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2026, 1, 2, 13, 4, 5, 0, time.UTC)},
-}
-
-func ptr[T any](v T) *T { return &v }
-
-// generate returns a term in CEL.
-func generate(r *rand.Rand, depth int) string {
-	if depth == 0 || r.IntN(5) == 0 {
-		return atoms[r.IntN(len(atoms))]
-	}
-	a, b := generate(r, depth-1), generate(r, depth-1)
-	switch r.IntN(6) {
-	case 0:
-		return "!(" + a + ")"
-	case 1:
-		return "(" + a + " ? " + b + " : " + generate(r, depth-1) + ")"
-	case 2, 3:
-		return "(" + a + " || " + b + ")"
-	}
-	return "(" + a + " && " + b + ")"
-}
-
-func generateAction(r *rand.Rand) *mesh.Action {
-	a := &mesh.Action{Action: mesh.Operation{Type: "data.read"}}
-	for _, path := range slices.Sorted(maps.Keys(values)) {
-		if list := values[path]; r.IntN(2) == 0 {
-			a = space.PlaceAt(path).With(a, space.Stated(list[r.IntN(len(list))]))
-		}
-	}
-	return a
-}
-
 // FuzzImpossible holds proofs to actions: what is proven impossible must not
 // happen, and what was found must be what was asked for.
 func FuzzImpossible(f *testing.F) {
@@ -304,7 +249,7 @@ func FuzzImpossible(f *testing.F) {
 	env, predicates := environment(f), definitions(f)
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		source := generate(r, 4)
+		source := spacetest.Term(r, 4)
 		x, issues := env.Compile(source)
 		if x == nil && issues[0].Rule == "cel-type" {
 			return // the two sides of a choice are of different types
@@ -313,7 +258,7 @@ func FuzzImpossible(f *testing.F) {
 		}
 		var actions []*mesh.Action
 		for range 40 {
-			actions = append(actions, generateAction(r))
+			actions = append(actions, spacetest.Action(r))
 		}
 		checkSpace(t, x.Term(nil), predicates, actions)
 	})
