@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -64,6 +65,29 @@ func (p Place) above(q Place) bool {
 		return len(p.keys) < len(q.keys) && strings.HasPrefix(q.keys, p.keys+keyMark)
 	}
 	return p.keys == "" && strings.HasPrefix(q.leaf.Path, p.leaf.Path+".")
+}
+
+// Takes reports whether v is of a type that may stand at p.
+func (p Place) Takes(v any) bool {
+	if p.dynamic() {
+		return true
+	}
+	kinds := map[shape.Kind]bool{}
+	switch v.(type) {
+	case string:
+		kinds[shape.String] = true
+	case bool:
+		kinds[shape.Bool] = true
+	case int64:
+		kinds[shape.Int] = true
+	case float64:
+		kinds[shape.Float] = true
+	case time.Time:
+		kinds[shape.Time] = true
+	case []string:
+		kinds[shape.Strings] = true
+	}
+	return kinds[p.leaf.Kind]
 }
 
 // String returns the path, as [term.Term.Path] writes it.

@@ -91,6 +91,16 @@ func (l *Library) New(terms ...*term.Term) *Space {
 	return s
 }
 
+// Values returns the values of a place that the terms tell apart, those that
+// examples are best made of first; nil for a place they do not look at.
+func (s *Space) Values(p Place) []Value {
+	v, ok := s.byPlace[p]
+	if !ok {
+		return nil
+	}
+	return slices.Clone(s.variables[v].values)
+}
+
 // node is a term as logic over atoms.
 type node struct {
 	op    term.Op // Const, Not, And, Or, Cond, or any other: an atom

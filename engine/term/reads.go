@@ -167,6 +167,9 @@ const shownElements = 12
 func constantText(v any) string {
 	switch v := v.(type) {
 	case string:
+		if v == "" {
+			return `""`
+		}
 		return v
 	case []any:
 		var parts []string

@@ -50,6 +50,11 @@ func TestFlags(t *testing.T) {
 	want(t, l, err, lintOptions{Paths: []string{"a", "b"}, JSON: true})
 	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")
 	want(t, te, err, testOptions{Paths: []string{"."}, MinCoverage: 80.5, Verbose: true})
+	ex, err := parsed(t, newCmdExplain, "a.yaml", "acme/guard:1.0.0", "-f", "-", "--rule", "r", "--param", "n=1", "--hub", "http://h", "--json")
+	want(t, ex, err, explainOptions{
+		Policies: []string{"a.yaml", "acme/guard:1.0.0"}, File: "-", Rules: []string{"r"}, JSON: true,
+		paramFlags: paramFlags{[]string{"n=1"}}, Flags: session.Flags{Hub: "http://h"},
+	})
 	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
 	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
 	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe")
