@@ -14,13 +14,16 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
-func TestLintProves(t *testing.T) {
-	t.Parallel()
+// proof is a policy and what lint says of it: "line:column rule message (hint)"
+// or the beginning of it.
+type proof struct {
+	name, policy string
+	want         []string
+}
+
+func proofs() []proof {
 	const head = "version: \"3.0.0\"\nname: n\n"
-	tests := []struct {
-		name, policy string
-		want         []string // "line:column rule message (hint)" or the beginning of it
-	}{
+	return []proof{
 		{"a condition that nothing meets", custom(`    - {id: a, when: 'action.type == "egress" && action.type == "data.read"', require: 'has(egress.tls)'}
     - {id: b, when: 'action.type == "tool.call" && has(tool.args.n) && tool.args.n > 5 && tool.args.n < 5', require: 'has(tool.name)'}
     - {id: c, when: 'false', require: 'has(tool.name)'}
@@ -99,7 +102,11 @@ rules:
     - {id: b, when: 'has(data.purpose) && size(data.purpose) > 2', require: 'size(data.purpose) > 1'}
 `), nil},
 	}
-	for _, tt := range tests {
+}
+
+func TestLintProves(t *testing.T) {
+	t.Parallel()
+	for _, tt := range proofs() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			doc, findings := policy.Parse("p.yaml", []byte(tt.policy))
