@@ -7,9 +7,8 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 )
 
-// maxElementClasses bounds the classes of elements of which every combination
-// makes a list.
-const maxElementClasses = 5
+// maxLists bounds the classes of lists at one place.
+const maxLists = 256
 
 // maxElements bounds the elements of a list that is made for its size.
 const maxElements = 20
@@ -18,25 +17,19 @@ const maxElements = 20
 // of a list depends on which elements are in it, and elements of the same
 // signature are the same to them.
 func (s *said) listValues(p Place, signature func(list any) string) (values []Value, complete bool) {
-	values = []Value{Absent()}
 	elements, complete := s.elementValues(p.leaf.Kind)
-	seen := map[string]bool{}
 	var distinct []any
+	lists := classesOfLists{kind: p.leaf.Kind, signature: signature, seen: map[string]bool{}}
 	for _, e := range elements {
-		if key := signature(listOf(p.leaf.Kind, []any{e})); !seen[key] {
-			seen[key] = true
+		if lists.add([]any{e}) {
 			distinct = append(distinct, e)
 		}
 	}
-	if len(distinct) > maxElementClasses {
-		complete = false
-	}
-	for _, e := range distinct {
-		values = append(values, Stated(listOf(p.leaf.Kind, []any{e})))
-	}
-	values = append(values, Stated(listOf(p.leaf.Kind, nil)))
-	for _, set := range combinations(distinct[:min(len(distinct), maxElementClasses)]) {
-		values = append(values, Stated(listOf(p.leaf.Kind, set)))
+	lists.add(nil)
+	complete = lists.close(distinct) && complete
+	values = []Value{Absent()}
+	for _, list := range lists.found {
+		values = append(values, Stated(listOf(p.leaf.Kind, list)))
 	}
 	for _, n := range s.sizes {
 		for _, size := range []int{n, n + 1, n - 1} {
@@ -48,21 +41,38 @@ func (s *said) listValues(p Place, signature func(list any) string) (values []Va
 	return values, complete
 }
 
-// combinations returns the subsets of two and more.
-func combinations(elements []any) [][]any {
-	var out [][]any
-	for set := range 1 << len(elements) {
-		var members []any
-		for i, e := range elements {
-			if set>>i&1 == 1 {
-				members = append(members, e)
+// classesOfLists collects lists of which each has another signature.
+type classesOfLists struct {
+	kind      shape.Kind
+	signature func(list any) string
+	seen      map[string]bool
+	found     [][]any
+}
+
+// add reports whether the list is of a new class.
+func (c *classesOfLists) add(list []any) bool {
+	key := c.signature(listOf(c.kind, list))
+	if c.seen[key] {
+		return false
+	}
+	c.seen[key] = true
+	c.found = append(c.found, list)
+	return true
+}
+
+// close adds the lists that are made by appending elements to those that are
+// there, until nothing new comes of it. It returns false if there are too
+// many.
+func (c *classesOfLists) close(elements []any) bool {
+	for i := 0; i < len(c.found); i++ {
+		for _, e := range elements {
+			if len(c.found) >= maxLists {
+				return false
 			}
-		}
-		if len(members) > 1 {
-			out = append(out, members)
+			c.add(append(slices.Clone(c.found[i]), e))
 		}
 	}
-	return out
+	return true
 }
 
 // elementValues are texts, or findings of each type with each count.

@@ -126,10 +126,8 @@ func (q *query) watch() set {
 	s := q.space
 	all := set{}
 	for i := range q.goals {
-		atoms := set{}
-		q.goals[i].node.atoms(atoms)
 		variables := set{}
-		for _, a := range atoms.sorted() {
+		for _, a := range q.goals[i].node.made() {
 			all[a] = true
 			if a >= s.size { // of no term that the space was made for
 				q.gaveUp = true
@@ -137,6 +135,9 @@ func (q *query) watch() set {
 			}
 			if q.free(a) {
 				variables[len(s.variables)+a] = true
+				for _, v := range s.atoms[a].strict {
+					variables[v] = true
+				}
 				continue
 			}
 			for _, v := range s.atoms[a].variables {
@@ -163,10 +164,12 @@ func (q *query) reduce(atoms set) {
 	for i := range s.variables {
 		v := &s.variables[i]
 		var tables [][]lower.Truth
-		shared := false
+		shared, strict := false, false
 		for _, a := range v.atoms {
 			switch {
-			case !atoms[a] || q.free(a):
+			case !atoms[a]:
+			case q.free(a):
+				strict = strict || slices.Contains(s.atoms[a].strict, i)
 			case len(s.atoms[a].variables) > 1:
 				shared = true
 			default:
@@ -175,12 +178,15 @@ func (q *query) reduce(atoms set) {
 		}
 		seen := map[string]bool{}
 		for n := range v.values {
-			signature := make([]byte, len(tables), len(tables)+1)
+			signature := make([]byte, len(tables), len(tables)+2)
 			for t, table := range tables {
 				signature[t] = byte(table[n])
 			}
 			if v.around && v.values[n].holds(v.place) {
 				signature = append(signature, 1)
+			}
+			if strict && v.values[n].Present {
+				signature = append(signature, 2)
 			}
 			if key := string(signature); shared || !seen[key] {
 				seen[key] = true
@@ -255,10 +261,11 @@ func (q *query) solve() (found bool, conflict set) {
 // choices returns the values of a variable to try, those that meet the goal at
 // once before the others.
 func (q *query) choices(v int, g *goal) []int {
-	const truths = 3
-	count := truths
+	count := len(truthValues())
 	if v < len(q.domains) {
 		count = len(q.domains[v])
+	} else if q.space.atoms[v-len(q.domains)].total {
+		count-- // whether it is an error is for its places to say
 	}
 	var meet, others []int
 	for n := range count {
@@ -277,8 +284,10 @@ func (q *query) decide(v, n int) {
 		q.assigned[v] = q.domains[v][n]
 		return
 	}
-	q.guessed[v-len(q.domains)] = [...]Truths{False, True, Error}[n]
+	q.guessed[v-len(q.domains)] = truthValues()[n]
 }
+
+func truthValues() [3]Truths { return [...]Truths{False, True, Error} }
 
 // check updates the goals that look at a variable. It returns the variables
 // that make one of them impossible; nil if there is none.
@@ -402,12 +411,11 @@ func (q *query) mask(n *node) Truths {
 }
 
 func (q *query) atom(i int) Truths {
-	if q.guessed[i] != 0 {
-		return q.guessed[i]
-	}
 	a := q.space.atoms[i]
 	switch {
-	case q.free(i) || len(a.variables) == 0:
+	case q.free(i):
+		return q.freeAtom(i)
+	case len(a.variables) == 0:
 		return q.truths[i]
 	case len(a.variables) == 1:
 		if n := q.assigned[a.variables[0]]; n >= 0 {
@@ -428,6 +436,31 @@ func (q *query) atom(i int) Truths {
 		a.known[string(key)] = v
 	}
 	return 1 << v
+}
+
+// freeAtom returns what an atom can be that is not exact: an error where one of
+// its operands is absent, and anything else.
+func (q *query) freeAtom(i int) Truths {
+	a := q.space.atoms[i]
+	open := false
+	for _, v := range a.strict {
+		switch {
+		case q.assigned[v] < 0:
+			open = true
+		case !q.value(v).Present:
+			return Error
+		}
+	}
+	switch out := q.guessed[i]; {
+	case out == 0 && a.total && !open:
+		return True | False
+	case out == 0:
+		return anything
+	case a.total && open:
+		return out | Error
+	default:
+		return out
+	}
 }
 
 func not(t Truths) Truths {
@@ -469,16 +502,21 @@ func (q *query) choose(n *node) int {
 		}
 		return -1
 	}
-	if q.free(n.atom) {
-		if q.guessed[n.atom] != 0 {
-			return -1
+	a, free := q.space.atoms[n.atom], q.free(n.atom)
+	open := a.variables
+	if free {
+		open = nil
+		if a.total {
+			open = a.strict
 		}
-		return len(q.domains) + n.atom
 	}
-	for _, v := range q.space.atoms[n.atom].variables {
+	for _, v := range open {
 		if q.assigned[v] < 0 {
 			return v
 		}
+	}
+	if free && q.guessed[n.atom] == 0 {
+		return len(q.domains) + n.atom
 	}
 	return -1
 }
@@ -505,6 +543,16 @@ func (q *query) with(a *mesh.Action, variables []int) *mesh.Action {
 		a = s.variables[v].place.With(a, q.value(v))
 	}
 	return a
+}
+
+// made returns the atoms a node is made of.
+func (n *node) made() []int {
+	if n.all == nil {
+		atoms := set{}
+		n.atoms(atoms)
+		n.all = atoms.sorted()
+	}
+	return n.all
 }
 
 // atoms adds the atoms of a node to a set.

@@ -61,6 +61,8 @@ type atom struct {
 	test      *lower.Test
 	variables []int
 	exact     bool          // its classes tell all actions apart that it does
+	strict    []int         // the variables without whose values it is an error
+	total     bool          // it is no error otherwise
 	table     []lower.Truth // by value, of an atom about one place or none
 	known     map[string]lower.Truth
 }
@@ -101,12 +103,27 @@ func (s *Space) Values(p Place) []Value {
 	return slices.Clone(s.variables[v].values)
 }
 
+// Loose returns the atoms of terms that are not exact, in CEL: what a proof
+// takes for anything.
+func (s *Space) Loose(terms ...*term.Term) []string {
+	var out []string
+	for _, t := range terms {
+		for _, i := range s.node(t).made() {
+			if text := s.atoms[i].term.String(); !s.atoms[i].exact && !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
 // node is a term as logic over atoms.
 type node struct {
 	op    term.Op // Const, Not, And, Or, Cond, or any other: an atom
 	value lower.Truth
 	kids  []*node
 	atom  int
+	all   []int // atoms; see made
 }
 
 // node returns the node of a term. Atoms that no term of [Library.New] has are
@@ -154,6 +171,11 @@ func (s *Space) atom(t *term.Term) int {
 		}
 		a.variables = append(a.variables, v)
 	}
+	strict, total := operands(t)
+	for _, p := range strict {
+		a.strict = append(a.strict, s.byPlace[p])
+	}
+	a.total = total
 	s.byText[text] = len(s.atoms)
 	s.atoms = append(s.atoms, a)
 	return len(s.atoms) - 1
@@ -187,6 +209,36 @@ func (s *Space) places(t *term.Term) []Place {
 		return found[0] == Place{}
 	})
 	return out
+}
+
+// operands returns the places without whose values an atom is an error. total
+// reports whether it is one in no other case.
+func operands(t *term.Term) (strict []Place, total bool) {
+	switch t.Op {
+	case term.Eq, term.Ne:
+		total = true
+	case term.Lt, term.Le, term.Gt, term.Ge, term.StartsWith, term.EndsWith, term.Contains, term.In:
+		total = t.Args[0].Kind != term.Dyn && t.Args[1].Kind != term.Dyn && t.Args[1].Kind != term.Map
+	default:
+		return nil, false
+	}
+	for _, a := range t.Args {
+		if a.Op == term.Size && a.Args[0].Op == term.Read {
+			a = a.Args[0]
+		}
+		switch a.Op {
+		case term.Const:
+		case term.Read, term.Key:
+			if p := PlaceOf(a); p != (Place{}) && a.Kind != term.Map {
+				strict = append(strict, p)
+				continue
+			}
+			total = false
+		default:
+			total = false
+		}
+	}
+	return strict, total
 }
 
 // placeOf is [PlaceOf] that also knows "amount" in tool.args.
@@ -235,7 +287,7 @@ func (s *Space) classify(v *variable, texts []string) {
 	for n, i := range v.atoms {
 		if a := s.atoms[i]; len(a.variables) == 1 {
 			a.table = v.tables[n]
-			a.exact = v.complete && new(said).learn(a.term)
+			a.exact = v.complete && new(said).learn(a.term) || a.term.Op == term.Has || a.term.Op == term.HasKey
 		}
 	}
 }
@@ -300,13 +352,16 @@ func (s *Space) signature(v *variable, value Value) string {
 
 func sharedValues(p Place, texts []string) []Value {
 	var out []Value
+	if !p.dynamic() && p.Takes([]string{}) {
+		out = append(out, Stated([]string{}))
+	}
 	for _, text := range texts {
 		switch {
 		case p.dynamic():
 			out = append(out, Stated(text), Stated([]any{text}))
-		case p.leaf.Kind == shape.String:
+		case p.Takes(text):
 			out = append(out, Stated(text))
-		case p.leaf.Kind == shape.Strings:
+		case p.Takes([]string{}):
 			out = append(out, Stated([]string{text}))
 		}
 	}

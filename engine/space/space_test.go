@@ -92,7 +92,14 @@ func TestImpossible(t *testing.T) {
 		// What is not about a single place may be anything, but is one thing.
 		{`data.purpose in data.consent.purposes`, space.True | space.False | space.Error},
 		{`data.purpose in data.consent.purposes && !(data.purpose in data.consent.purposes)`, space.False | space.Error},
+		{`has(data.purpose) && has(data.consent.purposes) && data.purpose in data.consent.purposes`, space.True | space.False},
+		{`has(approval.approver) && !has(actor.userId) ? approval.approver == actor.userId : false`, space.False | space.Error},
+		{`!has(actor.userId) ? approval.approver == actor.userId : false`, space.False | space.Error},
+		{`!has(actor.userId) && approval.approver == actor.userId`, space.False | space.Error},
+		{`has(tool.args.n) && has(tool.args.m) && tool.args.n == tool.args.m`, space.True | space.False},
+		{`has(tool.args.n) && has(tool.args.m) && tool.args.n > tool.args.m`, space.True | space.False | space.Error},
 		{`size(data.purpose) > 3 && size(data.purpose) < 2`, space.True | space.False | space.Error},
+		{`has(data.purpose) && size(data.purpose) > 3`, space.True | space.False},
 		{`egress.host in params.hosts`, space.True | space.False | space.Error},
 	}
 	for _, tt := range tests {

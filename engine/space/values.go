@@ -177,13 +177,18 @@ const maxTextClasses = 64
 // nothing asks for.
 func (s *said) textValues() (texts []string, complete bool) {
 	parts, complete := s.textParts()
+	made, ok := s.fill(parts, s.unusual())
 	for _, filling := range fillings {
-		if made, ok := s.fill(parts, filling); ok {
-			return append(slices.Clone(s.texts), made...), complete
+		if natural, fits := s.fill(parts, filling); fits {
+			made, ok = natural, true
+			break
 		}
 	}
-	made, ok := s.fill(parts, s.unusual())
-	return append(slices.Clone(s.texts), made...), complete && ok
+	texts = slices.DeleteFunc(slices.Clone(s.texts), func(text string) bool { return text == "" })
+	if texts = append(texts, made...); slices.Contains(s.texts, "") {
+		texts = append(texts, "") // says the least in an example
+	}
+	return texts, complete && ok
 }
 
 // fillings are words that look natural in an example.

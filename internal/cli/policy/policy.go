@@ -20,6 +20,7 @@ func NewCmdPolicy(env *command.Env) *cobra.Command {
 		newCmdLint(env, nil),
 		newCmdTest(env, nil),
 		newCmdExplain(env, nil),
+		newCmdDiff(env, nil),
 		newCmdBuild(env, nil),
 		newCmdPush(env, nil),
 		newCmdPull(env, nil),
