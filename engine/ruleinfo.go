@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -15,7 +16,12 @@ type RuleInfo struct {
 	Mode     mesh.Mode // of the policy
 	// When and Require are what it looks at and demands, with the values of
 	// parameters; nil means always true.
-	When, Require  *term.Term
+	When, Require *term.Term
+	// Params are the parameters that it reads, and Written is what it says of
+	// them by their names: two rules of the same text mean the same whatever
+	// the values are.
+	Params         []string
+	Written        string
 	Controls       []mesh.ControlID
 	Severity       mesh.Severity
 	Message        string
@@ -33,6 +39,7 @@ func (p *Program) Rules() []RuleInfo {
 		for _, r := range c.rules {
 			info := r.info(c)
 			info.When, info.Require = termOf(r.when, r.records), termOf(r.require, r.records)
+			info.Params, info.Written = r.written()
 			if whens = append(whens, info.When); info.When == nil {
 				whens[len(whens)-1] = term.Constant(true)
 			}
@@ -45,6 +52,26 @@ func (p *Program) Rules() []RuleInfo {
 		}
 	}
 	return out
+}
+
+// written returns the parameters of a rule and its text without their values.
+func (r *rule) written() (params []string, text string) {
+	for _, x := range []*expr.Expr{r.when, r.require} {
+		if x != nil {
+			params = append(params, x.RecordFields(paramsVariable)...)
+		}
+	}
+	if len(params) == 0 {
+		return nil, ""
+	}
+	slices.Sort(params)
+	for _, x := range []*expr.Expr{r.when, r.require} {
+		text += "\n"
+		if x != nil {
+			text += x.Term(nil).String()
+		}
+	}
+	return slices.Compact(params), text
 }
 
 func (r *rule) info(c *compiledPolicy) RuleInfo {

@@ -20,7 +20,7 @@ import (
 
 // The bounds of what one policy may cost. A step takes about a microsecond.
 const (
-	MaxSteps    = 2_000_000 // of all questions together
+	MaxSteps    = 1_000_000 // of all questions together
 	MaxQuestion = 4_000     // steps of one question
 	MaxPairs    = 2_000     // of rules that are compared
 )
@@ -139,8 +139,7 @@ func (a *analysis) single(r *subject) {
 		r.odd = true // nobody knows
 		return
 	}
-	s := a.library.New(r.when, r.require)
-	a.left -= stepsOf(r.when) + stepsOf(r.require)
+	s := a.space(r.when, r.require)
 	if a.impossible(s, is(r.when)) {
 		r.odd = true
 		a.report(r.WhenAt, RuleUnreachable, "no action meets the condition of "+r.ID+", so that it looks at none", "correct when, or remove the rule")
@@ -166,13 +165,16 @@ func (a *analysis) single(r *subject) {
 	}
 }
 
-// stepsOf is what making a space of a term costs, in steps.
-func stepsOf(t *term.Term) int {
-	const node = 20
-	n := 0
-	t.Walk(func(*term.Term) bool {
-		n += node
-		return true
-	})
-	return n
+// space makes the space of terms.
+func (a *analysis) space(terms ...*term.Term) *space.Space {
+	const node = 20 // steps that it takes to prepare a part of a term
+	s := a.library.New(terms...)
+	a.left -= s.Steps()
+	for _, t := range terms {
+		t.Walk(func(*term.Term) bool {
+			a.left -= node
+			return true
+		})
+	}
+	return s
 }

@@ -107,8 +107,7 @@ func overlap(a, b map[string]bool) bool {
 
 func (a *analysis) pair(first, second *subject) {
 	outcomes := [...]*term.Term{first.outcome(), second.outcome()}
-	s := a.library.New(outcomes[:]...)
-	a.left -= stepsOf(outcomes[0]) + stepsOf(outcomes[1])
+	s := a.space(outcomes[:]...)
 	if a.impossible(s, is(first.when), is(second.when), is(first.require), is(second.require)) {
 		a.contradiction(first, second)
 		return
@@ -154,7 +153,7 @@ func (a *analysis) shadowed(by, r *subject) {
 func (a *analysis) contradiction(first, second *subject) {
 	w1, r1 := orTrue(first.Example.When), orTrue(first.Example.Require)
 	w2, r2 := orTrue(second.Example.When), orTrue(second.Example.Require)
-	s := a.library.New(w1, r1, w2, r2)
+	s := a.space(w1, r1, w2, r2)
 	example := a.find(s, is(w1), is(w2), is(r1))
 	if example == nil || !s.Meets(a.ctx, example, is(w1), is(w2), is(r1)) || a.find(s, is(w1), is(w2), is(r2)) == nil {
 		return

@@ -51,7 +51,7 @@ const (
 type Report struct {
 	Changes []Change `json:"changes"`
 	// Identical is true if it is proved that the versions decide every action
-	// alike, and say the same about it.
+	// alike, and say the same about it, whatever the parameters are.
 	Identical bool `json:"identical"`
 	// Incomplete is what could not be decided.
 	Incomplete []Gap `json:"incomplete"`
@@ -96,28 +96,29 @@ const (
 )
 
 // DeniesLess says whether the later version lets an action through that the
-// earlier one denied, by its rules, its default, its mode or a looser rule that
-// fails less.
+// earlier one denied, by its rules, its default or its mode, or may do so where
+// parameters are set.
 func (r *Report) DeniesLess() Answer {
+	out := No
 	for _, c := range r.Changes {
-		switch before, _ := c.before().(mesh.Mode); {
-		case c.Kind == Allowed:
+		switch {
+		case c.Kind == Allowed, c.Kind == Mode && c.weaker():
 			return Yes
-		case c.Kind == Mode && c.After.Value.(mesh.Mode).WeakerThan(before):
-			return Yes
+		case c.Kind == Parameter && c.Before == nil: // it may have other values
+			out = Unknown
 		}
 	}
 	if slices.ContainsFunc(r.Incomplete, func(g Gap) bool { return g.Kind == Allowed || g.Kind == Parameter }) {
-		return Unknown
+		out = Unknown
 	}
-	return No
+	return out
 }
 
-func (c *Change) before() any {
-	if c.Before == nil {
-		return nil
-	}
-	return c.Before.Value
+// weaker reports whether a mode became weaker.
+func (c *Change) weaker() bool {
+	before, _ := c.Before.Value.(mesh.Mode)
+	after, _ := c.After.Value.(mesh.Mode)
+	return after.WeakerThan(before)
 }
 
 // Policies compares two versions of a policy. Their IDs are of no matter. The

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
@@ -16,19 +17,49 @@ import (
 // pair compares a rule of both versions.
 func (c *comparison) pair(p pair) {
 	both := p.older != nil && p.newer != nil
-	before := len(c.report.Changes) + len(c.report.Incomplete)
+	before, changes := len(c.report.Changes)+len(c.report.Incomplete), len(c.report.Changes)
 	// It may say the same in another way.
 	equivalent := both && (p.older.same(p.newer) || c.equivalent(p.older, p.newer))
 	if !equivalent {
 		c.decisions(p)
 	}
 	c.obligations(p)
+	decided := len(c.report.Changes) > changes
 	if len(c.report.Changes)+len(c.report.Incomplete) == before && !equivalent && p.id() != policy.RuleDefault {
 		c.report.Changes = append(c.report.Changes, Change{Kind: Rule, Rules: p.ids(), Words: unchangedWords(p)})
 	}
+	c.otherValues(p, decided)
 	if both {
 		c.labels(p)
 	}
+}
+
+// otherValues notes that a rule was compared with the values of parameters that
+// are in force, and may differ with others.
+func (c *comparison) otherValues(p pair, decided bool) {
+	var params []string
+	switch {
+	case p.older != nil && p.newer != nil:
+		if p.older.Written != p.newer.Written {
+			params = append(slices.Clone(p.older.Params), p.newer.Params...)
+		}
+	case decided: // it does something, whatever else it does
+	case p.older != nil:
+		params = p.older.Params
+	default:
+		params = p.newer.Params
+	}
+	if len(params) == 0 {
+		return
+	}
+	params = slices.Compact(slices.Sorted(slices.Values(params)))
+	noun := "the parameter "
+	if len(params) > 1 {
+		noun = "the parameters "
+	}
+	c.report.Incomplete = append(c.report.Incomplete, Gap{
+		Kind: Parameter, What: "whether other values of " + noun + strings.Join(params, ", ") + " make a difference (rule " + p.id() + ")", Why: "it was compared with the values there are",
+	})
 }
 
 // ids names the rule in both versions.

@@ -10,6 +10,12 @@ import (
 // maxLists bounds the classes of lists at one place.
 const maxLists = 256
 
+// maxElementValues bounds the elements that lists are made of.
+const maxElementValues = 2_000
+
+// maxAppends bounds the lists that are looked at to find those classes.
+const maxAppends = 5_000
+
 // maxElements bounds the elements of a list that is made for its size.
 const maxElements = 20
 
@@ -18,6 +24,9 @@ const maxElements = 20
 // signature are the same to them.
 func (s *said) listValues(p Place, signature func(list any) string) (values []Value, complete bool) {
 	elements, complete := s.elementValues(p.leaf.Kind)
+	if len(elements) > maxElementValues {
+		elements, complete = elements[:maxElementValues], false
+	}
 	var distinct []any
 	lists := classesOfLists{kind: p.leaf.Kind, signature: signature, seen: map[string]bool{}}
 	for _, e := range elements {
@@ -64,9 +73,10 @@ func (c *classesOfLists) add(list []any) bool {
 // there, until nothing new comes of it. It returns false if there are too
 // many.
 func (c *classesOfLists) close(elements []any) bool {
+	appends := 0
 	for i := 0; i < len(c.found); i++ {
 		for _, e := range elements {
-			if len(c.found) >= maxLists {
+			if appends++; len(c.found) >= maxLists || appends > maxAppends {
 				return false
 			}
 			c.add(append(slices.Clone(c.found[i]), e))

@@ -23,7 +23,7 @@ type said struct {
 
 // maxConstants bounds the constants that are remembered of each kind. Beyond
 // it, terms are no longer exact.
-const maxConstants = 200
+const maxConstants = 500
 
 // exactInteger is the bound of the integers that a float64 holds exactly.
 const exactInteger = 1 << 53

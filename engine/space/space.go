@@ -1,16 +1,11 @@
 package space
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
-	"github.com/ai-agent-mesh/mesh/engine/decode"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
-	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -24,6 +19,7 @@ type Space struct {
 	byText    map[string]int
 	nodes     map[*term.Term]*node
 	size      int // of atoms whose classes are known
+	steps     int // it took to find them
 }
 
 // Library is what spaces over the same predicates share. It belongs to one
@@ -37,22 +33,6 @@ type Library struct {
 // NewLibrary returns a library of the predicates that terms ask by name.
 func NewLibrary(definitions map[string]*term.Term) *Library {
 	return &Library{definitions: definitions, known: map[string]*classes{}, tests: map[string]*lower.Test{}}
-}
-
-// variable is a place and the values it may have.
-type variable struct {
-	place  Place
-	atoms  []int // that look at it
-	shared bool  // by an atom with another place
-	around bool  // other places stand within it
-	*classes
-}
-
-// classes are values of a place and what they make of the atoms about it.
-type classes struct {
-	values   []Value
-	complete bool
-	tables   [][]lower.Truth // by atom, then value
 }
 
 // atom is a term that is not put together from others by logic.
@@ -92,6 +72,10 @@ func (l *Library) New(terms ...*term.Term) *Space {
 	}
 	return s
 }
+
+// Steps returns what it took to find the classes of the terms, as in a
+// [Budget].
+func (s *Space) Steps() int { return s.steps }
 
 // Values returns the values of a place that the terms tell apart, those that
 // examples are best made of first; nil for a place they do not look at.
@@ -249,149 +233,4 @@ func placeOf(t *term.Term) Place {
 		}
 	}
 	return PlaceOf(t)
-}
-
-// maxSharedTexts bounds the texts that places compared with each other are
-// tried with.
-const maxSharedTexts = 16
-
-// sharedTexts are texts that any place may have which is compared with others.
-func (s *Space) sharedTexts() []string {
-	var all said
-	for _, a := range s.atoms {
-		if len(a.variables) < 2 {
-			continue
-		}
-		all.loosely(a.term)
-		for _, v := range a.variables {
-			for _, i := range s.variables[v].atoms {
-				all.loosely(s.atoms[i].term)
-			}
-		}
-	}
-	texts := all.texts[:min(len(all.texts), maxSharedTexts)]
-	return append(slices.Clone(texts), fillings[0])
-}
-
-// classify makes the values of a place.
-func (s *Space) classify(v *variable, texts []string) {
-	key := s.key(v)
-	if known := s.library.known[key]; known != nil && !v.shared {
-		v.classes = known
-	} else {
-		v.classes = s.classesOf(v, texts)
-		if !v.shared {
-			s.library.known[key] = v.classes
-		}
-	}
-	for n, i := range v.atoms {
-		if a := s.atoms[i]; len(a.variables) == 1 {
-			a.table = v.tables[n]
-			a.exact = v.complete && new(said).learn(a.term) || a.term.Op == term.Has || a.term.Op == term.HasKey
-		}
-	}
-}
-
-// key names the classes that atoms make of a place.
-func (s *Space) key(v *variable) string {
-	parts := []string{v.place.leaf.Path, v.place.keys}
-	for _, i := range v.atoms {
-		parts = append(parts, s.atoms[i].term.String())
-	}
-	return strings.Join(parts, "\n")
-}
-
-func (s *Space) classesOf(v *variable, texts []string) *classes {
-	var about said
-	for _, i := range v.atoms {
-		if a := s.atoms[i]; len(a.variables) == 1 {
-			about.learn(a.term)
-		} else {
-			about.loosely(a.term)
-		}
-	}
-	c := &classes{}
-	p := v.place
-	if list := p.keys == "" && (p.leaf.Kind == shape.Strings || p.leaf.Kind == shape.Structs); list {
-		c.values, c.complete = about.listValues(p, func(list any) string { return s.signature(v, Stated(list)) })
-	} else {
-		c.values, c.complete = about.valuesAt(p)
-	}
-	if strings.Count(p.keys, keyMark) > 1 {
-		c.values = append(c.values, Value{V: hollow{}})
-	}
-	if v.shared {
-		c.values = distinct(append(c.values, sharedValues(p, texts)...))
-	}
-	if kind := p.leaf.Kind; kind == shape.Int || kind == shape.Float {
-		c.values = slices.DeleteFunc(c.values, func(value Value) bool { return !Sayable(p.With(plain(), value)) })
-	}
-	for _, i := range v.atoms {
-		var table []lower.Truth
-		if a := s.atoms[i]; len(a.variables) == 1 {
-			for _, value := range c.values {
-				table = append(table, a.test.Truth(context.Background(), p.With(plain(), value)))
-			}
-		}
-		c.tables = append(c.tables, table)
-	}
-	return c
-}
-
-// signature says what a value makes of the atoms about its place alone.
-func (s *Space) signature(v *variable, value Value) string {
-	action := v.place.With(plain(), value)
-	out := make([]byte, 0, len(v.atoms))
-	for _, i := range v.atoms {
-		if a := s.atoms[i]; len(a.variables) == 1 {
-			out = append(out, byte(a.test.Truth(context.Background(), action)))
-		}
-	}
-	return string(out)
-}
-
-func sharedValues(p Place, texts []string) []Value {
-	var out []Value
-	if !p.dynamic() && p.Takes([]string{}) {
-		out = append(out, Stated([]string{}))
-	}
-	for _, text := range texts {
-		switch {
-		case p.dynamic():
-			out = append(out, Stated(text), Stated([]any{text}))
-		case p.Takes(text):
-			out = append(out, Stated(text))
-		case p.Takes([]string{}):
-			out = append(out, Stated([]string{text}))
-		}
-	}
-	return out
-}
-
-func distinct(values []Value) []Value {
-	var out []Value
-	for _, v := range values {
-		if !slices.ContainsFunc(out, v.Equal) {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-// plain is an action of which only the type is stated.
-func plain() *mesh.Action { return &mesh.Action{Action: mesh.Operation{Type: mesh.TypeDataRead}} }
-
-// Sayable reports whether there is a JSON document that engine/decode reads as
-// the action: the schema bounds most numbers.
-func Sayable(a *mesh.Action) bool {
-	data, err := json.Marshal(a)
-	if err != nil {
-		return false
-	}
-	back, err := decode.Action(data)
-	if err != nil {
-		return false
-	}
-	again, err := json.Marshal(back)
-	return err == nil && bytes.Equal(data, again)
 }

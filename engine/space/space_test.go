@@ -2,6 +2,7 @@ package space_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -184,6 +185,33 @@ func TestBudget(t *testing.T) {
 	other := []space.Goal{{Term: compile(t, `egress.tls`), Want: space.True}}
 	if s.Impossible(other, &space.Budget{Steps: enough}) || s.Find(t.Context(), other, &space.Budget{Steps: enough}) != nil {
 		t.Error("something is known of a term that the space was not made for")
+	}
+}
+
+// TestManyConstants holds that what is beyond the bounds is not taken for
+// impossible.
+func TestManyConstants(t *testing.T) {
+	t.Parallel()
+	list := func(from, to int) *term.Term {
+		var values []any
+		for i := from; i < to; i++ {
+			values = append(values, fmt.Sprint("c", i))
+		}
+		return &term.Term{Op: term.In, Kind: term.Bool, Args: []*term.Term{compile(t, `data.purpose == ""`).Args[0], term.Constant(values)}}
+	}
+	var all []*term.Term
+	for i := range 20 {
+		all = append(all, list(100*i, 100*i+100))
+	}
+	s := space.NewLibrary(nil).New(all...)
+	for i, x := range all {
+		if s.Impossible([]space.Goal{{Term: x, Want: space.True}}, &space.Budget{Steps: enough}) {
+			t.Errorf("the list %d was proven to be of no purpose", i)
+		}
+	}
+	first := []space.Goal{{Term: all[0], Want: space.True}, {Term: all[1], Want: space.True}}
+	if !s.Impossible(first, &space.Budget{Steps: enough}) {
+		t.Error("the first two lists have nothing in common, which was not proven")
 	}
 }
 
