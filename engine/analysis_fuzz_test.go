@@ -80,7 +80,7 @@ func fates(t *testing.T, p *engine.Program, a *mesh.Action) map[string]string {
 
 // FuzzLint holds what lint proves of rules to actions.
 func FuzzLint(f *testing.F) {
-	for seed := range uint64(150) {
+	for seed := range uint64(40) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

@@ -253,7 +253,7 @@ func TestRefuses(t *testing.T) {
 // FuzzPolicies compares policies and holds the report to actions: examples are
 // decided as it says, and what is identical decides every action alike.
 func FuzzPolicies(f *testing.F) {
-	for seed := range uint64(40) {
+	for seed := range uint64(16) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

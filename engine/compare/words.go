@@ -16,6 +16,7 @@ import (
 // phrase is what is said of one field, or a term where there are no words.
 type phrase struct{ field, words string }
 
+// String says it as a part of a sentence.
 func (p phrase) String() string {
 	if p.field == "" {
 		return p.words

@@ -243,7 +243,7 @@ func TestModes(t *testing.T) {
 // FuzzExplain holds traces to the program: every rule's outcome is the one that
 // was decided, and every change allows.
 func FuzzExplain(f *testing.F) {
-	for seed := range uint64(40) {
+	for seed := range uint64(15) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

@@ -278,7 +278,7 @@ func marshal(t testing.TB, a *mesh.Action) string {
 // FuzzImpossible holds proofs to actions: what is proven impossible must not
 // happen, and what was found must be what was asked for.
 func FuzzImpossible(f *testing.F) {
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		f.Add(seed)
 	}
 	env, predicates := environment(f), definitions(f)
