@@ -11,12 +11,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/catalog/frameworks"
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/decode"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/internal/cli"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/registry/trust"
 )
 
@@ -205,6 +209,42 @@ func TestTrustPoliciesParse(t *testing.T) {
 				t.Errorf("%s: %s", b.name, f)
 			}
 		}
+	}
+}
+
+// TestCommandsPrint runs the comparisons and explanations that documents show
+// on the files in testdata.
+func TestCommandsPrint(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, list := range blocks(t) {
+		for _, b := range list {
+			command, want, _ := strings.Cut(b.text, "\n")
+			args, ok := strings.CutPrefix(command, "$ mesh ")
+			if !ok || b.language != "console" || !strings.HasPrefix(args, "policy diff") && !strings.HasPrefix(args, "policy explain") {
+				continue
+			}
+			if strings.HasPrefix(want, "$ ") || want == "" {
+				continue // only what is typed
+			}
+			seen++
+			words := strings.Fields(args)
+			for i, w := range words {
+				if ext := filepath.Ext(w); ext == ".yaml" || ext == ".json" {
+					words[i] = filepath.Join("testdata", w)
+				}
+			}
+			streams, _, out, errOut := iostreams.Test()
+			if code := cli.Main(t.Context(), words, streams); code != 0 {
+				t.Errorf("%s: exit code %d: %s", b.name, code, errOut)
+			}
+			if diff := cmp.Diff(want, out.String()); diff != "" {
+				t.Errorf("%s: the command prints something else (-document +command):\n%s", b.name, diff)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("the documents show no command")
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// RuleInfo describes one rule of a phase.
-type RuleInfo struct {
+// DemandInfo describes what one rule of a phase requires.
+type DemandInfo struct {
 	PolicyID string
 	RuleID   string
 	Position mesh.Position // in the policy's file
@@ -22,14 +22,14 @@ type ClauseInfo struct {
 	Constant bool   // it is known to be met by every action, or by none
 }
 
-// Rules describes the rules that run in a phase, in the order in which verdicts
+// Demands describes what the rules require that run in a phase, in the order in which verdicts
 // count them: [Violation.Rule] is an index of the result, and
 // [Violation.Clause] one of the rule's clauses.
-func (p *Program) Rules(phase Phase) []RuleInfo {
+func (p *Program) Demands(phase Phase) []DemandInfo {
 	b := p.phases[phase]
-	out := make([]RuleInfo, len(b.rules))
+	out := make([]DemandInfo, len(b.rules))
 	for i, r := range b.rules {
-		out[i] = RuleInfo{PolicyID: b.policy(int32(i)).info.ID, RuleID: r.id, Position: r.source.Position}
+		out[i] = DemandInfo{PolicyID: b.policy(int32(i)).info.ID, RuleID: r.id, Position: r.source.Position}
 		for _, c := range b.matcher.Demands(i) {
 			t := term.Disjunction(c...)
 			out[i].Clauses = append(out[i].Clauses, ClauseInfo{

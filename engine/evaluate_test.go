@@ -379,3 +379,33 @@ func ExampleProgram_Evaluate() {
 }
 
 func actionOf(src string) (*mesh.Action, error) { return decode.Action([]byte(src)) }
+
+// TestOpaqueTerms holds what cel-go evaluates to the predicates it asks and to
+// the parameters of its own policy.
+func TestOpaqueTerms(t *testing.T) {
+	t.Parallel()
+	const rules = "params: {least: {type: integer, default: 1}}\nrules: {custom: [{id: a, require: 'has(data.fields) && data.fields.filter(f, f != \"x\").size() >= params.least && [personalData()].all(p, p)'}]}\n"
+	doc := document(t, "p.yaml", "version: \"3.0.0\"\nname: n\n"+rules)
+	for _, back := range []engine.BackEnd{engine.Bitmaps, engine.Closures, engine.CEL} {
+		p, err := engine.CompileWith([]engine.Policy{
+			{ID: "a/one", Document: doc}, {ID: "a/two", Document: doc, Params: map[string]any{"least": 2}},
+		}, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r engine.Result
+		p.Evaluate(t.Context(), action(t, `{"action":{"type":"data.read"},"data":{"categories":["pii"],"fields":["x","y"]}}`), engine.Inline, &r)
+		if len(r.Errors) > 0 || len(r.Violations) != 1 || r.Violations[0].PolicyID != "a/two" {
+			t.Errorf("back end %d: violations %v, errors %v; want the policy that demands two", back, r.Violations, r.Errors)
+			continue
+		}
+		if back == engine.CEL {
+			continue
+		}
+		clause := r.Violations[0].Clauses[0]
+		want := []mesh.FieldValue{{Field: "data.fields", Value: []string{"x", "y"}}}
+		if diff := cmp.Diff(want, clause.Fields); diff != "" {
+			t.Errorf("back end %d: fields of %s (-want +got):\n%s", back, clause.Clause, diff)
+		}
+	}
+}

@@ -12,11 +12,12 @@ import (
 
 // Lint reports everything that is wrong with the meaning of a document that
 // [policy.Parse] accepted: CEL that does not compile, an optional field read
-// without has(), unknown controls. A nil index accepts any control as written.
-// Findings are in the order of the file; warnings about a base are left to its
-// author.
+// without has(), unknown controls, and what engine/analyze proves of rules. A nil
+// index accepts any control as written. Findings are in the order of the file;
+// warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
-	findings := check(doc).findings
+	checked := check(doc)
+	findings := append(checked.findings, checked.analyze(doc, controls)...)
 	for i := range doc.Rules {
 		for _, label := range doc.Rules[i].Controls {
 			findings = append(findings, lintControl(doc, label, controls)...)

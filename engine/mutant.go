@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/mutation"
@@ -243,25 +241,13 @@ func (m *ruleMutator) hidden(name string) bool {
 	found := false
 	for _, t := range m.given() {
 		t.Walk(func(t *term.Term) bool {
-			found = found || t.Op == term.Opaque && reads(t.Source, name)
+			for _, part := range t.Args {
+				found = found || t.Op == term.Opaque && part.Op == term.Const && part.Name == name
+			}
 			return true
 		})
 	}
 	return found
-}
-
-// reads reports whether a name stands in CEL, by itself.
-func reads(source, name string) bool {
-	for {
-		i := strings.Index(source, name)
-		if i < 0 {
-			return false
-		}
-		source = source[i+len(name):]
-		if r, _ := utf8.DecodeRuneInString(source); r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			return true
-		}
-	}
 }
 
 // obligations leaves one obligation out. If it is all there is of the rule, that

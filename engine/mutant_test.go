@@ -81,7 +81,7 @@ var mutantTests = []struct {
 		`8:12 a rule-dropped: the rule left out`,
 		`8:21 a condition-negated: the condition negated`,
 		"8:21 a part-dropped: `personalData()` left out of the condition",
-		"8:47 a clause-negated: `(data.fields.filter(f, f in params.tags).size() == 1)` negated",
+		"8:47 a clause-negated: `(data.fields.filter(f, f in [\"x\"]).size() == 1)` negated",
 		`8:12 a element-dropped: x left out of params.tags`,
 		`0:0 default default-swapped: default: allow turned into deny`,
 	}},

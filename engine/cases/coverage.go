@@ -76,7 +76,7 @@ func share(n int, covered func(i int) bool) float64 {
 // coverage counts what cases exercise.
 type coverage struct {
 	rules   []RuleCoverage
-	infos   []engine.RuleInfo
+	infos   []engine.DemandInfo
 	at      []int  // in rules, by the number of the rule
 	obliges []bool // by the number of the rule: it requires nothing
 	denying []int  // in rules, by the place of the policy: its default; -1 for none
@@ -86,7 +86,7 @@ type coverage struct {
 }
 
 func newCoverage(p *engine.Program) *coverage {
-	c := &coverage{infos: p.Rules(engine.Inline), rules: []RuleCoverage{}}
+	c := &coverage{infos: p.Demands(engine.Inline), rules: []RuleCoverage{}}
 	next := 0
 	for _, info := range p.Policies() {
 		for _, rule := range info.Rules {
@@ -105,7 +105,7 @@ func newCoverage(p *engine.Program) *coverage {
 	return c
 }
 
-func ruleCoverage(info engine.RuleInfo) RuleCoverage {
+func ruleCoverage(info engine.DemandInfo) RuleCoverage {
 	out := RuleCoverage{PolicyID: info.PolicyID, RuleID: info.RuleID, Clauses: make([]ClauseCoverage, len(info.Clauses))}
 	for i, clause := range info.Clauses {
 		out.Clauses[i] = ClauseCoverage{Clause: clause.Clause, Constant: clause.Constant}

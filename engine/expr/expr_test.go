@@ -158,11 +158,11 @@ func TestValues(t *testing.T) {
 	if diff := cmp.Diff([]any{int64(3), []any{"a", "b"}, nil, int64(4), []any{}}, got); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
-	x, issues := e.Compile(`"a" in rule.names || rule.limit == 4`)
+	x, issues := e.Compile(`data.purpose in rule.names || rule.limit == 4 || "a" in rule.names && egress.tls`)
 	if x == nil {
 		t.Fatal(issues)
 	}
-	for want, values := range map[string]expr.Values{`"a" in ["a", "b"] || 3 == 4`: values, `"a" in [] || 4 == 4`: changed} {
+	for want, values := range map[string]expr.Values{`data.purpose in ["a", "b"] || 3 == 4 || egress.tls`: values, `data.purpose in [] || 4 == 4`: changed} {
 		if got := x.Term(map[string]expr.Values{"rule": values}).String(); got != want {
 			t.Errorf("the term is %s, want %s", got, want)
 		}

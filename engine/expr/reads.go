@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +23,22 @@ func (x *Expr) Reads() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// RecordFields returns the fields of a record that the expression reads or asks
+// for, sorted.
+func (x *Expr) RecordFields(record string) []string {
+	seen := map[string]bool{}
+	ast.PostOrderVisit(x.checked.NativeRep().Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		if x.Kind() != ast.SelectKind {
+			return
+		}
+		s := x.AsSelect()
+		if operand := s.Operand(); operand.Kind() == ast.IdentKind && strings.TrimPrefix(operand.AsIdent(), ".") == record {
+			seen[s.FieldName()] = true
+		}
+	}))
+	return slices.Sorted(maps.Keys(seen))
 }
 
 func collectReads(x ast.Expr, seen map[string]bool) {

@@ -1,17 +1,12 @@
 package expr
 
 import (
-	"maps"
-	"slices"
-	"strings"
-
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
-	"cel.dev/cel-go/parser"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -47,48 +42,6 @@ func (c *converter) boolean(x ast.Expr) *term.Term {
 		return t
 	}
 	return c.opaque(x)
-}
-
-// opaque leaves a node to cel-go. Within a loop it cannot be told apart from
-// the loop: nil.
-func (c *converter) opaque(x ast.Expr) *term.Term {
-	if c.loop != "" {
-		return nil
-	}
-	source, err := parser.Unparse(x, c.ast.SourceInfo())
-	if err != nil {
-		source = "…" // for people only
-	}
-	plan := c.expr.plan
-	if x.ID() != c.ast.Expr().ID() {
-		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
-	}
-	return &term.Term{
-		Op: term.Opaque, Kind: term.Bool, Source: source, Name: c.values(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
-	}
-}
-
-// values says which values of records a node reads: nodes of the same text may
-// be of policies with other parameters.
-func (c *converter) values(x ast.Expr) string {
-	said := map[string]string{}
-	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() != ast.SelectKind || x.AsSelect().Operand().Kind() != ast.IdentKind {
-			return
-		}
-		record, field := x.AsSelect().Operand().AsIdent(), x.AsSelect().FieldName()
-		if values, ok := c.records[record]; ok {
-			text := "absent"
-			if v, ok := goValue(values[field]); ok {
-				text = term.Constant(v).String()
-			}
-			said[record+"."+field] = record + "." + field + ": " + text
-		}
-	}))
-	if len(said) == 0 {
-		return ""
-	}
-	return " {" + strings.Join(slices.Sorted(maps.Values(said)), ", ") + "}"
 }
 
 // term converts a node; nil if the engine's form has no words for it.
@@ -406,8 +359,11 @@ func (c *converter) binary(op term.Op, kind term.Kind, args []ast.Expr) *term.Te
 		return term.Constant(false) // whatever is asked for: cel-go does not look
 	}
 	a, b := c.term(args[0]), c.term(args[1])
-	if a == nil || b == nil || !native(op, a.Kind, b.Kind) {
+	switch {
+	case a == nil || b == nil || !native(op, a.Kind, b.Kind):
 		return nil
+	case kind == term.Bool:
+		return term.Relation(op, a, b)
 	}
 	return &term.Term{Op: op, Kind: kind, Args: []*term.Term{a, b}}
 }

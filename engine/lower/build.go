@@ -113,15 +113,10 @@ func (b *builder) prepare(i int32) prepared {
 // demandsOf splits a demand into clauses; one alone where there would be too
 // many.
 func (b *builder) demandsOf(t *term.Term) []Clause {
-	clauses, ok := clausesOf(t, false)
-	if !ok || b.BackEnd == Closures {
-		clauses = one(t, false)
+	if b.BackEnd == Closures {
+		return []Clause{{t}}
 	}
-	out := make([]Clause, len(clauses))
-	for i, c := range clauses {
-		out[i] = Clause(c)
-	}
-	return out
+	return Clauses(t)
 }
 
 // sliceKey is the symbols of the key leaves, anySymbol for those that do not

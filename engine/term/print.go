@@ -79,7 +79,7 @@ func (p *printer) term(t *Term, around int) {
 	case Predicate:
 		p.WriteString(t.Name + "()")
 	case Opaque:
-		p.WriteString("(" + t.Source + ")" + t.Name)
+		p.WriteString("(" + t.Source + ")")
 	default:
 		p.method(t)
 	}

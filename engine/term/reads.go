@@ -75,10 +75,7 @@ func (t *Term) mapIn(a *mesh.Action) map[string]any {
 // Wanted says in words what would make a boolean term true. Where there are no
 // short words for it, it is the term itself.
 func (t *Term) Wanted() string {
-	if len(t.Reads()) != 1 {
-		return t.String()
-	}
-	if words := t.words(false); words != "" {
+	if words := t.Words(); words != "" {
 		return words
 	}
 	return t.String()
@@ -103,6 +100,16 @@ func (t *Term) Says(truth bool) string {
 	return path + " is " + words
 }
 
+// Words says in words what stands at the only place that a term looks at where
+// it is true, as "at most 500"; empty if there are no short words for it, or
+// several places.
+func (t *Term) Words() string {
+	if len(t.Reads()) != 1 {
+		return ""
+	}
+	return t.words(false)
+}
+
 // words describes the value that makes a term about one place true; empty if
 // it has no short words.
 func (t *Term) words(negated bool) string {
@@ -124,6 +131,8 @@ func (t *Term) words(negated bool) string {
 		}
 	case In:
 		return t.membershipWords(negated)
+	case Exists, All:
+		return t.loopWords(negated)
 	case StartsWith, EndsWith, Contains:
 		if t.Args[1].Op == Const && !negated {
 			return map[Op]string{StartsWith: "begins with ", EndsWith: "ends with ", Contains: "contains "}[t.Op] + constantText(t.Args[1].Value)
@@ -167,8 +176,7 @@ func (t *Term) membershipWords(negated bool) string {
 	a, list := t.Args[0], t.Args[1]
 	switch {
 	case list.Op == Const && a.Op != Const:
-		values, _ := list.Value.([]any)
-		if negated && len(values) == 0 {
+		if elements, ok := list.Value.([]any); ok && len(elements) == 0 && negated {
 			return "stated"
 		}
 		if negated {
@@ -182,6 +190,27 @@ func (t *Term) membershipWords(negated bool) string {
 		return "with " + constantText(a.Value)
 	}
 	return ""
+}
+
+// loopWords describes a list by what its elements are compared with.
+func (t *Term) loopWords(negated bool) string {
+	body := t.Args[1]
+	if (body.Op != Eq && body.Op != In) || body.Args[0].Op != Element || body.Args[0].Name != "" || body.Args[1].Op != Const {
+		return ""
+	}
+	what := constantText(body.Args[1].Value)
+	if body.Op == In {
+		what = "any of " + what
+	}
+	switch {
+	case t.Op == Exists && !negated:
+		return "with " + what
+	case t.Op == Exists:
+		return "without " + what
+	case negated:
+		return "with something else than " + what
+	}
+	return "with nothing but " + what
 }
 
 // shownElements bounds how many elements of a list words name.

@@ -82,7 +82,7 @@ type Term struct {
 	Kind    Kind
 	Args    []*Term
 	Leaf    *shape.Leaf // of Read and Has
-	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Opaque, the parameters in it; of Const, the parameter it is the value of
+	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Const, the parameter it is the value of
 	Value   any         // of Const: nil, bool, int64, float64, string or []any of those
 	Program Program     // of Opaque
 	Source  string      // of Opaque: the expression in CEL
@@ -182,6 +182,51 @@ func (t *Term) Conjuncts() []*Term {
 		return nil
 	}
 	return []*Term{t}
+}
+
+// Relation returns the comparison of two terms; a constant where both are texts
+// or truth values, as they are once parameters are known.
+func Relation(op Op, a, b *Term) *Term {
+	if a.Op == Const && b.Op == Const {
+		switch op {
+		case Eq, Ne:
+			if equal, ok := equalConstants(a.Value, b.Value); ok {
+				return Constant(equal == (op == Eq))
+			}
+		case In:
+			if found, ok := inConstants(a.Value, b.Value); ok {
+				return Constant(found)
+			}
+		}
+	}
+	return &Term{Op: op, Kind: Bool, Args: []*Term{a, b}}
+}
+
+// equalConstants compares texts and truth values; ok is false for others.
+func equalConstants(a, b any) (equal, ok bool) {
+	for _, v := range []any{a, b} {
+		switch v.(type) {
+		case string, bool:
+		default:
+			return false, false
+		}
+	}
+	return a == b, true
+}
+
+func inConstants(v, list any) (found, ok bool) {
+	elements, isList := list.([]any)
+	if !isList {
+		return false, false
+	}
+	for _, e := range elements {
+		equal, ok := equalConstants(v, e)
+		if !ok {
+			return false, false
+		}
+		found = found || equal
+	}
+	return found, true
 }
 
 // Walk calls visit for t and, where that returns true, for what is below it.

@@ -46,7 +46,7 @@ func TestStringAndWanted(t *testing.T) {
 		{`has(actor.mfa) ? actor.mfa : false`, `has(actor.mfa) ? actor.mfa : false`, `has(actor.mfa) ? actor.mfa : false`},
 		{`-session.ageSeconds + 2 * 3 > 1 - (2 - 3)`, `-session.ageSeconds + 2 * 3 > 1 - (2 - 3)`, `-session.ageSeconds + 2 * 3 > 1 - (2 - 3)`},
 		{`data.purpose.matches("^a+$")`, `(data.purpose.matches("^a+$"))`, `(data.purpose.matches("^a+$"))`},
-		{`timestamp.getHours() > rule.limit`, `(timestamp.getHours() > rule.limit) {rule.limit: 5}`, `(timestamp.getHours() > rule.limit) {rule.limit: 5}`},
+		{`timestamp.getHours() > rule.limit`, `(timestamp.getHours() > 5)`, `(timestamp.getHours() > 5)`},
 		{`context["odd name"] == null`, `context["odd name"] == null`, "null"},
 		{`true && has(action.name)`, `has(action.name)`, "stated"},
 		{`size(data.fields) > 0 || false`, `size(data.fields) > 0`, "more than 0"},

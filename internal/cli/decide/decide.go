@@ -79,7 +79,7 @@ as the runtime gave it; for several actions {"decisions": […]}.`,
 }
 
 func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
-	action, err := readAction(ctx, env, opts.File)
+	action, err := ReadAction(ctx, env, opts.File)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	}
 	got, err := Ask(ctx, target, action)
 	if err != nil {
-		return placed(err, opts.File)
+		return Placed(err, opts.File)
 	}
 	if opts.JSON {
 		if err := env.WriteJSON(got.Raw); err != nil {
@@ -122,9 +122,9 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	return &command.Quiet{Err: mesh.Errorf(mesh.CodePolicyViolated, "%d of %d actions were denied", denied, len(got.Decisions))}
 }
 
-// placed names the file in findings that say where in the action something is
+// Placed names the file in findings that say where in the action something is
 // wrong.
-func placed(err error, file string) error {
+func Placed(err error, file string) error {
 	coded := (*mesh.Error)(nil)
 	if !errors.As(err, &coded) || file == "-" {
 		return err
@@ -138,7 +138,9 @@ func placed(err error, file string) error {
 	return coded.WithFindings(findings)
 }
 
-func readAction(ctx context.Context, env *command.Env, file string) ([]byte, error) {
+// ReadAction reads an action, still in JSON, from a file or, if that is "-",
+// from standard input.
+func ReadAction(ctx context.Context, env *command.Env, file string) ([]byte, error) {
 	read := env.IO.ReadAll
 	if file != "-" {
 		f, err := os.Open(file)

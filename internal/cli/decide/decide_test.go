@@ -16,7 +16,7 @@ func TestPlacedNamesTheFile(t *testing.T) {
 	})
 	for file, want := range map[string]string{"action.json": "action.json:1:21", "-": "1:21"} {
 		got := (*mesh.Error)(nil)
-		if !errors.As(placed(answered, file), &got) {
+		if !errors.As(Placed(answered, file), &got) {
 			t.Fatalf("%s: the error lost its code", file)
 		}
 		if first := got.Findings[0].Position.String(); first != want {

@@ -56,6 +56,15 @@ func TestFlags(t *testing.T) {
 	want(t, te, err, testOptions{Paths: []string{"."}, Mutate: true, MinMutation: 90, Watch: true})
 	sc, err := parsed(t, newCmdSchema, "--cases")
 	want(t, sc, err, schemaOptions{Cases: true})
+	ex, err := parsed(t, newCmdExplain, "a.yaml", "acme/guard:1.0.0", "-f", "-", "--rule", "r", "--param", "n=1", "--hub", "http://h", "--json")
+	want(t, ex, err, explainOptions{
+		Policies: []string{"a.yaml", "acme/guard:1.0.0"}, File: "-", Rules: []string{"r"}, JSON: true,
+		paramFlags: paramFlags{[]string{"n=1"}}, Flags: session.Flags{Hub: "http://h"},
+	})
+	di, err := parsed(t, newCmdDiff, "acme/guard:1.0.0", ".", "--exit-code", "--param", "n=1", "--param", "m=[a]", "--token-file", "f")
+	want(t, di, err, diffOptions{
+		Older: "acme/guard:1.0.0", Newer: ".", ExitCode: true, paramFlags: paramFlags{[]string{"n=1", "m=[a]"}}, Flags: session.Flags{TokenFile: "f"},
+	})
 	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
 	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
 	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe", "--base", "d")

@@ -55,7 +55,8 @@ func newCmdLint(env *command.Env, runF func(*lintOptions) error) *cobra.Command 
 		Long: `Check policies, cases and bundle.yaml files, and report everything that is
 wrong at once, with file, line and column: YAML and its schema, CEL with its
 types, controls the framework does not have, and what is valid but probably not
-meant (a warning). A directory stands for every .yaml and .yml file below it.
+meant (a warning), such as rules that nothing can violate or that contradict each
+other. A directory stands for every .yaml and .yml file below it.
 
 A policy that extends another is checked together with it. The base is looked
 for at the paths of --base, beside the policy in base/1, and at the hub.

@@ -19,6 +19,8 @@ func NewCmdPolicy(env *command.Env) *cobra.Command {
 		newCmdSchema(env, nil),
 		newCmdLint(env, nil),
 		newCmdTest(env, nil),
+		newCmdExplain(env, nil),
+		newCmdDiff(env, nil),
 		newCmdBuild(env, nil),
 		newCmdPush(env, nil),
 		newCmdPull(env, nil),

@@ -1,0 +1,266 @@
+// Package compare says what another version of a policy changes: which actions
+// become allowed or denied, with an example of each that both versions decided.
+//
+// [Policies] looks at each rule that was added, removed or changed. For every
+// part of its demand it asks engine/space for an action that misses the part and
+// that all rules of the other version allow, or for a proof that there is none.
+// What was neither found nor excluded is in [Report.Incomplete], so that "no
+// difference" is said only where it is proved.
+//
+// Versions are compared as in enforce mode, whatever their own, and with the
+// same values of parameters they share; a change of the mode or of a default is
+// a change of its own.
+package compare
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/space"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// The bounds of what a comparison may cost. A step takes about a microsecond.
+const (
+	MaxSteps    = 20_000_000 // of all questions together
+	MaxQuestion = 50_000     // steps of one question
+	maxCubes    = 32         // ways of missing one part of a demand
+)
+
+// Kind says what changes.
+type Kind string
+
+// The kinds.
+const (
+	Denied     Kind = "denied"     // actions that were allowed, or failed, are denied
+	Allowed    Kind = "allowed"    // actions that were denied, or failed, are allowed
+	Failing    Kind = "error"      // rules fail where they did not
+	Obligation Kind = "obligation" // allowed actions have other obligations
+	Rule       Kind = "rule"       // a rule changes, and no action is known to be decided otherwise
+	Severity   Kind = "severity"   // violations are graded otherwise
+	Controls   Kind = "controls"   // a rule serves other controls
+	Text       Kind = "text"       // a rule says something else
+	Mode       Kind = "mode"
+	Default    Kind = "default"
+	Parameter  Kind = "parameter"
+)
+
+// Report is what changes from one version to the next.
+type Report struct {
+	Changes []Change `json:"changes"`
+	// Identical is true if it is proved that the versions decide every action
+	// alike, and say the same about it, whatever the parameters are.
+	Identical bool `json:"identical"`
+	// Incomplete is what could not be decided.
+	Incomplete []Gap `json:"incomplete"`
+}
+
+// Change is one change of what a policy does.
+type Change struct {
+	Kind  Kind     `json:"kind"`
+	Rules []string `json:"rules"` // the rules it comes from
+	Words string   `json:"words"`
+	// Example is an action that both versions decided, with what became of it;
+	// nil for what no action shows.
+	Example *mesh.Action `json:"example,omitzero"`
+	Before  *Outcome     `json:"before,omitzero"`
+	After   *Outcome     `json:"after,omitzero"`
+}
+
+// Outcome is what a version makes of an example, or what it says in a place.
+type Outcome struct {
+	Decision    string            `json:"decision,omitzero"` // allowed, denied or error
+	Violations  []string          `json:"violations,omitzero"`
+	Errors      []string          `json:"errors,omitzero"`
+	Obligations []mesh.Obligation `json:"obligations,omitzero"`
+	Value       any               `json:"value,omitzero"` // a mode, a severity, a default, controls
+}
+
+// Gap is a question without an answer.
+type Gap struct {
+	Kind Kind   `json:"kind"` // of the change that could not be excluded
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// Answer is whether something is so, as far as is known.
+type Answer string
+
+// The answers.
+const (
+	Yes     Answer = "yes"
+	No      Answer = "no" // proved
+	Unknown Answer = "unknown"
+)
+
+// DeniesLess says whether the later version lets an action through that the
+// earlier one denied, by its rules, its default or its mode, or may do so where
+// parameters are set.
+func (r *Report) DeniesLess() Answer {
+	out := No
+	for _, c := range r.Changes {
+		switch {
+		case c.Kind == Allowed, c.Kind == Mode && c.weaker():
+			return Yes
+		case c.Kind == Parameter && c.Before == nil: // it may have other values
+			out = Unknown
+		}
+	}
+	if slices.ContainsFunc(r.Incomplete, func(g Gap) bool { return g.Kind == Allowed || g.Kind == Parameter }) {
+		out = Unknown
+	}
+	return out
+}
+
+// weaker reports whether a mode became weaker.
+func (c *Change) weaker() bool {
+	before, _ := c.Before.Value.(mesh.Mode)
+	after, _ := c.After.Value.(mesh.Mode)
+	return after.WeakerThan(before)
+}
+
+// Policies compares two versions of a policy. Their IDs are of no matter. The
+// error is that of engine.Compile, or the context's.
+func Policies(ctx context.Context, older, newer engine.Policy) (*Report, error) {
+	c := comparison{
+		ctx: ctx, definitions: engine.Predicates(), left: MaxSteps,
+		report: &Report{Changes: []Change{}, Incomplete: []Gap{}},
+	}
+	c.library = space.NewLibrary(c.definitions)
+	var err error
+	if c.older, err = c.side(older); err != nil {
+		return nil, err
+	}
+	if c.newer, err = c.side(newer); err != nil {
+		return nil, err
+	}
+	c.space = c.library.New(append(c.older.outcomes(), c.newer.outcomes()...)...)
+	c.document()
+	for _, p := range c.pairs() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c.pair(p)
+	}
+	c.report.Identical = len(c.report.Changes) == 0 && len(c.report.Incomplete) == 0
+	return c.report, ctx.Err()
+}
+
+// comparison is one comparison under way.
+type comparison struct {
+	ctx          context.Context
+	definitions  map[string]*term.Term
+	library      *space.Library
+	space        *space.Space
+	older, newer *side
+	left         int // steps
+	report       *Report
+}
+
+// side is one version.
+type side struct {
+	policy   engine.Policy
+	program  *engine.Program // in its own mode
+	enforced *engine.Program
+	rules    []*rule
+	byID     map[string]*rule
+}
+
+// rule is one rule of a version.
+type rule struct {
+	engine.RuleInfo
+	when, require *term.Term // never nil
+	outcome       *term.Term // true: satisfied or not looked at; false: violated
+	types         []string   // of the actions that it can look at or fail on; nil: any
+}
+
+func (c *comparison) side(p engine.Policy) (*side, error) {
+	c.complete(&p)
+	program, err := engine.Compile([]engine.Policy{p})
+	if err != nil {
+		return nil, err
+	}
+	s := &side{policy: p, program: program, enforced: program.Enforced(), byID: map[string]*rule{}}
+	for _, info := range program.Rules() {
+		r := &rule{RuleInfo: info, when: info.When, require: info.Require}
+		if r.when == nil {
+			r.when = term.Constant(true)
+		}
+		if r.require == nil {
+			r.require = term.Constant(true)
+		}
+		for _, part := range r.when.Conjuncts() {
+			if types := typesOf(part); types != nil && r.types == nil {
+				r.types = types // a conjunction with a false part is false even where another fails
+			}
+		}
+		r.outcome = &term.Term{Op: term.Cond, Kind: term.Bool, Args: []*term.Term{r.when, r.require, term.Constant(true)}}
+		s.rules = append(s.rules, r)
+		s.byID[r.ID] = r
+	}
+	return s, nil
+}
+
+func (s *side) outcomes() []*term.Term {
+	var out []*term.Term
+	for _, r := range s.rules {
+		out = append(out, r.outcome)
+	}
+	return out
+}
+
+// satisfied are the goals that all rules of a version allow an action that one
+// rule looks at or fails on. Rules for actions of other types do anyway.
+func (s *side) satisfied(by *rule) []space.Goal {
+	var out []space.Goal
+	for _, r := range s.rules {
+		if by.types == nil || r.types == nil || slices.ContainsFunc(by.types, func(t string) bool { return slices.Contains(r.types, t) }) {
+			out = append(out, space.Goal{Term: r.outcome, Want: space.True})
+		}
+	}
+	return out
+}
+
+// same reports whether two rules look at the same actions and demand the same,
+// word for word.
+func (r *rule) same(o *rule) bool {
+	return r.when.String() == o.when.String() && r.require.String() == o.require.String()
+}
+
+// pair is a rule in both versions; one of them is nil if it is in one only.
+type pair struct{ older, newer *rule }
+
+func (p pair) id() string {
+	if p.newer != nil {
+		return p.newer.ID
+	}
+	return p.older.ID
+}
+
+// pairs matches the rules by their ids, and those that are left by what they
+// say.
+func (c *comparison) pairs() []pair {
+	var out []pair
+	var removed []*rule
+	for _, r := range c.older.rules {
+		if c.newer.byID[r.ID] == nil {
+			removed = append(removed, r)
+		}
+	}
+	for _, r := range c.newer.rules {
+		p := pair{c.older.byID[r.ID], r}
+		if p.older == nil {
+			if i := slices.IndexFunc(removed, r.same); i >= 0 {
+				p.older = removed[i]
+				removed = slices.Delete(removed, i, i+1)
+			}
+		}
+		out = append(out, p)
+	}
+	for _, r := range removed {
+		out = append(out, pair{older: r})
+	}
+	return out
+}

@@ -1,0 +1,141 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/space"
+)
+
+// complete gives a value to every parameter that has neither a default nor a
+// value, and says so.
+func (c *comparison) complete(p *engine.Policy) {
+	if p.Document == nil {
+		return
+	}
+	p.Params = maps.Clone(p.Params)
+	if p.Params == nil {
+		p.Params = map[string]any{}
+	}
+	for i := range p.Document.Params {
+		param := &p.Document.Params[i]
+		if _, given := p.Params[param.Name]; given || param.Default != nil {
+			continue
+		}
+		v := assumed(param)
+		p.Params[param.Name] = v
+		gap := Gap{
+			Kind: Parameter, What: "whether other values of the parameter " + param.Name + " make a difference",
+			Why: fmt.Sprintf("it has no default, and %s was taken for it", wordsOf(v)),
+		}
+		if !slices.Contains(c.report.Incomplete, gap) {
+			c.report.Incomplete = append(c.report.Incomplete, gap)
+		}
+	}
+}
+
+// assumed is a value that fits most declarations of a parameter.
+func assumed(p *policy.Param) any {
+	least := int64(0)
+	if p.Minimum != nil {
+		least = int64(*p.Minimum)
+	}
+	switch {
+	case p.Type == policy.TypeArray:
+		return []any{}
+	case len(p.Enum) > 0:
+		return p.Enum[0]
+	case p.Type == policy.TypeBoolean:
+		return false
+	case p.Type == policy.TypeString:
+		return ""
+	}
+	return least
+}
+
+// document compares what is said beside the rules.
+func (c *comparison) document() {
+	older, newer := c.older.policy.Document, c.newer.policy.Document
+	if a, b := older.Enforcement.Mode, newer.Enforcement.Mode; a != b {
+		c.mode(a, b)
+	}
+	if a, b := older.DenyByDefault, newer.DenyByDefault; a != b {
+		word := map[bool]string{true: "deny", false: "allow"}
+		c.report.Changes = append(c.report.Changes, Change{
+			Kind: Default, Rules: []string{policy.RuleDefault}, Words: fmt.Sprintf("default: %s instead of %s", word[b], word[a]),
+			Before: &Outcome{Value: word[a]}, After: &Outcome{Value: word[b]},
+		})
+	}
+	for i := range older.Params {
+		if p := &older.Params[i]; newer.Param(p.Name) == nil {
+			c.parameter(fmt.Sprintf("parameter %s is gone", p.Name), p.Default, nil)
+		}
+	}
+	for i := range newer.Params {
+		p := &newer.Params[i]
+		switch o := older.Param(p.Name); {
+		case o == nil:
+			c.parameter(fmt.Sprintf("parameter %s is new (default: %s)", p.Name, wordsOf(p.Default)), nil, p.Default)
+		case !reflect.DeepEqual(o.Default, p.Default):
+			c.parameter(fmt.Sprintf("parameter %s: default %s → %s", p.Name, wordsOf(o.Default), wordsOf(p.Default)), o.Default, p.Default)
+		case !sameDeclaration(*o, *p):
+			c.parameter(fmt.Sprintf("parameter %s may have other values", p.Name), nil, nil)
+		}
+	}
+}
+
+// sameDeclaration compares what values parameters may have.
+func sameDeclaration(a, b policy.Param) bool {
+	a.Position, b.Position = mesh.Position{}, mesh.Position{}
+	a.Description, b.Description = "", ""
+	return reflect.DeepEqual(a, b)
+}
+
+func (c *comparison) parameter(words string, before, after any) {
+	change := Change{Kind: Parameter, Rules: []string{}, Words: words}
+	if before != nil || after != nil {
+		change.Before, change.After = &Outcome{Value: before}, &Outcome{Value: after}
+	}
+	c.report.Changes = append(c.report.Changes, change)
+}
+
+// mode reports another mode, with an action of which it decides.
+func (c *comparison) mode(older, newer mesh.Mode) {
+	does := map[mesh.Mode]string{
+		mesh.ModeEnforce: "what violates the policy is refused",
+		mesh.ModeMonitor: "what violates the policy is recorded and let through",
+		mesh.ModeAudit:   "what violates the policy is found afterwards",
+	}
+	change := Change{Kind: Mode, Rules: []string{}, Words: fmt.Sprintf("mode %s instead of %s: %s", newer, older, does[newer])}
+	if a := c.violation(); a != nil {
+		change.Example, change.Before, change.After = a, c.outcomeOf(c.older.program, a), c.outcomeOf(c.newer.program, a)
+	} else {
+		change.Before, change.After = &Outcome{}, &Outcome{}
+	}
+	change.Before.Value, change.After.Value = older, newer
+	c.report.Changes = append(c.report.Changes, change)
+}
+
+// violation looks for an action that both versions deny.
+func (c *comparison) violation() *mesh.Action {
+	const tried = 10
+	for _, r := range c.newer.rules[:min(len(c.newer.rules), tried)] {
+		for _, clause := range lower.Clauses(r.require) {
+			for _, cube := range missed(clause) {
+				a := c.find(append([]space.Goal{is(r.when)}, cube...), func(a *mesh.Action) bool {
+					return !c.decide(c.older, a).allowed() && !c.decide(c.newer, a).allowed()
+				})
+				if a != nil {
+					return a
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,460 @@
+package compare
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/space"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// phrase is what is said of one field, or a term where there are no words.
+type phrase struct{ field, words string }
+
+// String says it as a part of a sentence.
+func (p phrase) String() string {
+	if p.field == "" {
+		return p.words
+	}
+	for _, verb := range []string{"with ", "without ", "begins ", "ends ", "contains "} {
+		if strings.HasPrefix(p.words, verb) {
+			return p.field + " " + p.words
+		}
+	}
+	return p.field + " is " + p.words
+}
+
+// says puts a term that is true into words.
+func says(t *term.Term) phrase {
+	if words := t.Words(); words != "" {
+		return phrase{t.Reads()[0].Path(), words}
+	}
+	text := t.String()
+	switch t.Op {
+	case term.Opaque:
+		text = strings.TrimSuffix(strings.TrimPrefix(text, "("), ")")
+	case term.And, term.Or, term.Cond:
+		text = "(" + text + ")"
+	}
+	return phrase{words: text}
+}
+
+// join is the conjunction of phrases, those about the same field as one.
+func join(phrases []phrase) string {
+	var out []phrase
+	for _, p := range phrases {
+		i := slices.IndexFunc(out, func(o phrase) bool { return o.field != "" && o.field == p.field })
+		switch {
+		case i >= 0 && out[i].words != p.words:
+			out[i].words = bracketed(out[i].words) + " and " + bracketed(p.words)
+		case i < 0 && !slices.Contains(out, p):
+			out = append(out, p)
+		}
+	}
+	texts := make([]string, len(out))
+	for i, p := range out {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, " and ")
+}
+
+// bracketed puts alternatives into brackets, so that more can be asked.
+func bracketed(words string) string {
+	if strings.Contains(words, " or ") {
+		return "(" + words + ")"
+	}
+	return words
+}
+
+// whereWords says which actions a rule looks at and, of those, which miss a part
+// of its demand in one of the ways.
+func (c *comparison) whereWords(r, version *rule, clause lower.Clause, ways []way) string {
+	if r.ID == policy.RuleDefault {
+		return "what no rule looks at"
+	}
+	missing := missingWords(clause, ways)
+	if len(clause) == 1 && len(missing) == 1 && version != nil {
+		missing[0] = c.narrowed(missing[0], clause[0], clauseAbout(version, clause[0], r))
+	}
+	subject, conditions := conditionsOf(r.when)
+	var parts []string
+	var phrases []phrase
+	for _, t := range conditions {
+		p := says(t)
+		if i := slices.IndexFunc(missing, func(m phrase) bool { return m.field != "" && m.field == p.field }); i >= 0 && c.implied(t, ways) {
+			continue // what is missing says so, too
+		}
+		phrases = append(phrases, p)
+	}
+	for _, text := range []string{join(phrases), join(missing)} {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	if len(parts) == 0 {
+		return subject
+	}
+	return subject + " where " + strings.Join(parts, " and ")
+}
+
+// narrowed says more closely what misses one demand about a field, if the other
+// version demands something else of it: the values that only this one refuses.
+func (c *comparison) narrowed(missing phrase, demand, other *term.Term) phrase {
+	if missing.field == "" || other == nil || other.Words() == "" || other.String() == demand.String() {
+		return missing
+	}
+	place := space.PlaceAt(missing.field)
+	refuses, allows := lower.NewTest(demand, c.definitions), lower.NewTest(other, c.definitions)
+	var names []string
+	for _, v := range c.space.Values(place) {
+		a := place.With(&mesh.Action{Action: mesh.Operation{Type: mesh.TypeDataRead}}, v)
+		if refuses.Truth(c.ctx, a) == lower.True || allows.Truth(c.ctx, a) != lower.True {
+			continue
+		}
+		switch v.V.(type) {
+		case int64, float64:
+			return phrase{missing.field, bracketed(missing.words) + " and " + other.Words()}
+		case string:
+			if !mentions(demand, v.V) && !mentions(other, v.V) {
+				return missing
+			}
+			names = append(names, wordsOf(v.V))
+		default:
+			return missing
+		}
+	}
+	const shown = 8
+	if len(names) == 0 || len(names) > shown {
+		return missing
+	}
+	return phrase{missing.field, strings.Join(names, " or ")}
+}
+
+// mentions reports whether a term compares with a value.
+func mentions(t *term.Term, value any) bool {
+	found := false
+	t.Walk(func(t *term.Term) bool {
+		if list, ok := t.Value.([]any); ok {
+			found = found || slices.Contains(list, value)
+		}
+		found = found || t.Op == term.Const && t.Value == value
+		return !found
+	})
+	return found
+}
+
+// implied reports whether every way of missing a demand meets a condition.
+func (c *comparison) implied(condition *term.Term, ways []way) bool {
+	for _, w := range ways {
+		if !c.impossible(append(slices.Clone(w.cube), space.Goal{Term: condition, Want: space.False | space.Error})) {
+			return false
+		}
+	}
+	return len(ways) > 0
+}
+
+// missingWords says of each term of a clause in which ways it is false.
+func missingWords(clause lower.Clause, ways []way) []phrase {
+	taken := map[string]bool{}
+	for _, w := range ways {
+		for _, g := range w.cube {
+			taken[goalTerm(g).String()] = true
+		}
+	}
+	var out []phrase
+	for _, t := range clause {
+		cubes, ok := cubesOf(t, false)
+		var phrases []phrase
+		for _, cube := range cubes {
+			if ok && len(cube) == 1 && taken[goalTerm(cube[0]).String()] {
+				phrases = append(phrases, says(goalTerm(cube[0])))
+			} else if ok && len(cube) > 1 {
+				ok = false
+			}
+		}
+		switch {
+		case !ok || len(phrases) == 0:
+			out = append(out, says(term.Negate(t)))
+		case len(phrases) == len(cubes) && says(term.Negate(t)).field != "":
+			out = append(out, says(term.Negate(t)))
+		default:
+			out = append(out, merged(phrases))
+		}
+	}
+	return out
+}
+
+// merged is the disjunction of phrases.
+func merged(phrases []phrase) phrase {
+	field := phrases[0].field
+	for _, p := range phrases {
+		if p.field != field {
+			field = ""
+		}
+	}
+	var texts []string
+	for _, p := range phrases {
+		text := p.words
+		if field == "" {
+			text = p.String()
+		}
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return phrase{field, strings.Join(texts, " or ")}
+}
+
+// goalTerm is the term that is true where a goal is met.
+func goalTerm(g space.Goal) *term.Term {
+	if g.Want == space.False {
+		return term.Negate(g.Term)
+	}
+	return g.Term
+}
+
+// conditionsOf splits a condition into the types of actions and what else it
+// asks, where what is asked of a value need not ask that it is there.
+func conditionsOf(when *term.Term) (subject string, conditions []*term.Term) {
+	subject = "any action"
+	parts := when.Conjuncts()
+	for _, part := range parts {
+		if types := typesOf(part); types != nil && subject == "any action" {
+			subject = typeWords(types)
+			continue
+		}
+		guards := part.Op == term.Has || part.Op == term.HasKey
+		if guards && slices.ContainsFunc(parts, func(o *term.Term) bool { return o != part && len(o.Reads()) == 1 && o.Reads()[0].Path() == part.Path() }) {
+			continue
+		}
+		conditions = append(conditions, part)
+	}
+	return subject, conditions
+}
+
+// typesOf returns the types of actions that a term asks for; nil for another
+// term.
+func typesOf(t *term.Term) []string {
+	if (t.Op != term.Eq && t.Op != term.In) || t.Args[0].Op != term.Read || t.Args[0].Path() != "action.type" || t.Args[1].Op != term.Const {
+		return nil
+	}
+	list, ok := t.Args[1].Value.([]any)
+	if !ok {
+		list = []any{t.Args[1].Value}
+	}
+	out := []string{}
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return nil
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// typeWords names some types, and how many others there are.
+func typeWords(types []string) string {
+	const shown = 3
+	names := slices.Clone(types)
+	if len(names) > shown+1 {
+		names = append(names[:shown], fmt.Sprintf("%d other types", len(types)-shown))
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " or " + names[last]
+	}
+	return strings.Join(names, "")
+}
+
+// ruleWords says what became of the rule that a change comes from.
+func ruleWords(p pair, r *rule, demand *term.Term) string {
+	if r.ID == policy.RuleDefault {
+		return defaultWords(p)
+	}
+	switch {
+	case p.older == nil:
+		return "new rule " + r.ID
+	case p.newer == nil:
+		return "rule " + r.ID + " is gone"
+	}
+	name := "rule " + p.newer.ID
+	a, b := clauseAbout(p.older, demand, p.newer), clauseAbout(p.newer, demand, p.older)
+	if a != nil && b != nil && a.String() != b.String() {
+		if x, y := wanted(a), wanted(b); x != y {
+			return name + ": " + x + " → " + y
+		}
+	}
+	switch {
+	case a == nil:
+		return name + " also demands " + shortened(says(demand).String())
+	case b == nil:
+		return name + " no longer demands " + shortened(says(demand).String())
+	case r == p.newer:
+		return name + " looks at more actions"
+	}
+	return name + " looks at fewer actions"
+}
+
+func defaultWords(p pair) string {
+	switch {
+	case p.older == nil:
+		return "default: allow → deny"
+	case p.newer == nil:
+		return "default: deny → allow"
+	}
+	return "default: deny, and the rules look at other actions"
+}
+
+func wanted(t *term.Term) string { return shortened(t.Wanted()) }
+
+// clauseAbout returns the part of what a rule demands that is another one, or
+// about the same places and not in the rule's other version; nil if there is
+// none.
+func clauseAbout(r *rule, other *term.Term, version *rule) *term.Term {
+	kept := map[string]bool{}
+	for _, c := range lower.Clauses(version.require) {
+		kept[term.Disjunction(c...).String()] = true
+	}
+	var about *term.Term
+	for _, c := range lower.Clauses(r.require) {
+		t := term.Disjunction(c...)
+		if t.String() == other.String() {
+			return t
+		}
+		if about == nil && !kept[t.String()] && samePlaces(t, other) {
+			about = t
+		}
+	}
+	return about
+}
+
+func samePlaces(a, b *term.Term) bool {
+	paths := func(t *term.Term) []string {
+		var out []string
+		for _, r := range t.Reads() {
+			out = append(out, r.Path())
+		}
+		slices.Sort(out)
+		return out
+	}
+	x := paths(a)
+	return len(x) > 0 && slices.Equal(x, paths(b))
+}
+
+// failingWords says on what a rule fails: what it reads and is absent, or of
+// another type.
+func failingWords(c *comparison, r *rule, a *mesh.Action) string {
+	subject, _ := conditionsOf(r.when)
+	var reads []phrase
+	if c.failing(r.when, a, &reads); len(reads) == 0 {
+		c.failing(r.require, a, &reads)
+	}
+	if text := join(reads); text != "" {
+		return subject + " where " + text
+	}
+	return subject
+}
+
+// failing adds what the terms without logic read that are errors.
+func (c *comparison) failing(t *term.Term, a *mesh.Action, out *[]phrase) {
+	switch t.Op {
+	case term.Not, term.And, term.Or, term.Cond:
+		for _, x := range t.Args {
+			c.failing(x, a, out)
+		}
+		return
+	}
+	if t.Op == term.Const || lower.NewTest(t, c.definitions).Truth(c.ctx, a) != lower.Error {
+		return
+	}
+	var absent, stated []phrase
+	for _, read := range t.Reads() {
+		p := space.PlaceOf(read)
+		if p == (space.Place{}) {
+			continue
+		}
+		if v := p.ValueIn(a); v.Present {
+			stated = append(stated, phrase{p.String(), wordsOf(v.V)})
+		} else {
+			absent = append(absent, phrase{p.String(), "absent"})
+		}
+	}
+	if len(absent) > 0 {
+		stated = nil
+	}
+	*out = append(append(*out, absent...), stated...)
+}
+
+// unchangedWords says that a rule changes and no decision does.
+func unchangedWords(p pair) string {
+	const proved = "it is proved that no action is decided otherwise"
+	switch {
+	case p.older == nil:
+		return "rule " + p.newer.ID + " is new, and denies nothing that was allowed: " + proved
+	case p.newer == nil:
+		return "rule " + p.older.ID + " is gone, and denied nothing that is allowed now: " + proved
+	}
+	return "rule " + p.newer.ID + " demands something else of actions that are denied in both versions: " + proved
+}
+
+func obligationWords(list []mesh.Obligation) string {
+	var out []string
+	for _, o := range list {
+		text := o.Type
+		if len(o.Properties) > 0 {
+			text += " " + wordsOf(o.Properties)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " and ")
+}
+
+// setWords says what a set of controls gains and loses.
+func setWords(before, after []mesh.ControlID) string {
+	var parts []string
+	list := func(words string, of, without []mesh.ControlID) {
+		var names []string
+		for _, id := range of {
+			if !slices.Contains(without, id) {
+				names = append(names, string(id))
+			}
+		}
+		if len(names) > 0 {
+			parts = append(parts, words+strings.Join(names, ", "))
+		}
+	}
+	list("now ", after, before)
+	list("no longer ", before, after)
+	return strings.Join(parts, " and ")
+}
+
+// wordsOf is a value in a sentence.
+func wordsOf(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "none"
+	case string:
+		if v != "" {
+			return v
+		}
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return shortened(strings.ReplaceAll(string(text), `","`, `", "`))
+}
+
+// shortened cuts what is too long for a sentence.
+func shortened(text string) string {
+	const enough = 160
+	if short := []rune(text); len(short) > enough {
+		return string(short[:enough]) + "…"
+	}
+	return text
+}

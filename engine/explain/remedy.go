@@ -1,0 +1,346 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/space"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// MaxTries bounds the changes that [WhatWouldAllow] decides.
+const MaxTries = 2_000
+
+// maxShown bounds the values that one change names.
+const maxShown = 8
+
+// Remedy is what would allow an action that is denied.
+type Remedy struct {
+	// Rules are those in the way, as policyId/ruleId.
+	Rules []string `json:"rules,omitzero"`
+	// Changes are what would allow the action, each by itself: it was decided.
+	Changes []Change `json:"changes"`
+	// Best is, where there are no changes, the one that leaves the fewest rules
+	// in the way, and Remaining how many.
+	Best      *Change `json:"best,omitzero"`
+	Remaining int     `json:"remaining,omitzero"`
+}
+
+// Change is another value of one field.
+type Change struct {
+	Field string `json:"field"`
+	// Values are what it may be, each by itself; examples if Wanted says which
+	// ones. None if Remove is true.
+	Values []any  `json:"values,omitzero"`
+	Wanted string `json:"wanted,omitzero"`
+	Remove bool   `json:"remove,omitzero"` // the field is to be left out
+}
+
+// String says it in words.
+func (c Change) String() string {
+	var values []string
+	for _, v := range c.Values {
+		values = append(values, ValueText(v))
+	}
+	switch {
+	case c.Remove:
+		return c.Field + " left out"
+	case c.Wanted != "" && len(values) > 0:
+		return fmt.Sprintf("%s: %s (for example %s)", c.Field, c.Wanted, values[0])
+	case len(values) > 1:
+		last := len(values) - 1
+		return c.Field + " = " + strings.Join(values[:last], ", ") + " or " + values[last]
+	}
+	return c.Field + " = " + strings.Join(values, "")
+}
+
+// WhatWouldAllow looks for single fields by which a denied action would be
+// allowed: each change it returns was decided. It tries what the rules in the
+// way tell apart, never another type of action. An action that is let through
+// by its mode alone counts as denied. The zero Remedy is that of an action that
+// no rule objects to.
+func WhatWouldAllow(ctx context.Context, p *engine.Program, a *mesh.Action) Remedy {
+	s := search{ctx: ctx, program: p, action: a, rules: p.Rules(), modes: map[string]mesh.Mode{}, left: MaxTries}
+	for _, info := range p.Policies() {
+		s.modes[info.ID] = info.Mode
+	}
+	before := decide(ctx, p, a)
+	if before.wouldAllow {
+		return Remedy{}
+	}
+	s.enforced = !before.allowed
+	out := Remedy{Rules: s.inTheWay(before), Changes: []Change{}}
+	out.Remaining = len(out.Rules)
+	for _, field := range s.fields(out.Rules) {
+		s.try(field, &out)
+	}
+	if len(out.Changes) > 0 {
+		out.Best, out.Remaining = nil, 0
+	}
+	return out
+}
+
+// search tries changes to one action.
+type search struct {
+	ctx      context.Context
+	program  *engine.Program
+	action   *mesh.Action
+	rules    []engine.RuleInfo
+	modes    map[string]mesh.Mode
+	enforced bool // only rules of policies in enforce mode are in the way
+	left     int  // tries
+}
+
+// inTheWay returns the rules because of which an action is not allowed.
+func (s *search) inTheWay(d *decision) []string {
+	var out []string
+	add := func(policyID, ruleID string) {
+		if name := policyID + "/" + ruleID; (!s.enforced || s.modes[policyID] == mesh.ModeEnforce) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, r := range []*engine.Result{&d.inline, &d.deferred} {
+		for _, v := range r.Violations {
+			add(v.PolicyID, v.RuleID)
+		}
+		for _, e := range r.Errors {
+			add(e.PolicyID, e.RuleID)
+		}
+	}
+	return out
+}
+
+// field is a place to change, what rules want of it and the values to try.
+type field struct {
+	place     space.Place
+	wanted    string
+	constants []any // that the rules name
+	values    []space.Value
+}
+
+// fields returns the places that the clauses look at that rules in the way are
+// not given.
+func (s *search) fields(inTheWay []string) []*field {
+	x := explainer{ctx: s.ctx, action: s.action, definitions: engine.Predicates(), tests: map[*term.Term]*lower.Test{}}
+	var out []*field
+	var terms []*term.Term
+	for i := range s.rules {
+		r := &s.rules[i]
+		if !slices.Contains(inTheWay, r.PolicyID+"/"+r.ID) {
+			continue
+		}
+		for _, clause := range missed(&x, r) {
+			terms = append(terms, clause)
+			for _, read := range clause.Reads() {
+				out = s.field(out, clause, read)
+			}
+		}
+	}
+	sp := space.NewLibrary(x.definitions).New(terms...)
+	for _, f := range out {
+		f.values = append(f.values, sp.Values(f.place)...)
+	}
+	return out
+}
+
+// missed returns the clauses of a rule that are not true for the action.
+func missed(x *explainer, r *engine.RuleInfo) []*term.Term {
+	var out []*term.Term
+	for _, t := range []*term.Term{r.When, r.Require} {
+		if t == nil || t == r.When && x.truth(t) != lower.Error {
+			continue // that the rule looks at the action is not for the action to change
+		}
+		for _, c := range lower.Clauses(t) {
+			if clause := term.Disjunction(c...); x.truth(clause) != lower.True {
+				out = append(out, clause)
+			}
+		}
+	}
+	return out
+}
+
+// field notes a read of a clause.
+func (s *search) field(fields []*field, clause, read *term.Term) []*field {
+	place := space.PlaceOf(read)
+	if place == (space.Place{}) || place == space.PlaceAt("action.type") {
+		return fields
+	}
+	i := slices.IndexFunc(fields, func(f *field) bool { return f.place == place })
+	if i < 0 {
+		i = len(fields)
+		fields = append(fields, &field{place: place, wanted: clause.Wanted()})
+	}
+	f := fields[i]
+	clause.Walk(func(t *term.Term) bool {
+		if list, ok := t.Value.([]any); ok && t.Op == term.Const {
+			f.constants = append(f.constants, list...)
+		} else if t.Op == term.Const {
+			f.constants = append(f.constants, t.Value)
+		}
+		return true
+	})
+	for _, other := range clause.Reads() {
+		if o := space.PlaceOf(other); o != place && o != (space.Place{}) {
+			f.match(place.ValueIn(s.action), o.ValueIn(s.action))
+		}
+	}
+	return fields
+}
+
+// match adds the values by which a field would agree with another one.
+func (f *field) match(own, other space.Value) {
+	add := func(v any) {
+		f.values = append(f.values, space.Stated(v))
+		f.constants = append(f.constants, v)
+	}
+	switch v := other.V.(type) {
+	case string:
+		if f.place.Takes("") {
+			add(v)
+		}
+		if f.place.Takes([]string{}) {
+			list, _ := own.V.([]string)
+			add(append(slices.Clone(list), v))
+		}
+	case []string:
+		for _, text := range v {
+			if f.place.Takes("") {
+				add(text)
+			}
+		}
+	case int64, float64, bool:
+		if f.place.Takes(v) {
+			add(v)
+		}
+	}
+}
+
+// try decides every value of a field.
+func (s *search) try(f *field, out *Remedy) {
+	current := f.place.ValueIn(s.action)
+	allowing := tried{field: f}
+	best := tried{field: f}
+	for _, v := range f.values {
+		if v.Equal(current) || !v.Present && v.V != nil || s.left <= 0 {
+			continue
+		}
+		changed := f.place.With(s.action, v)
+		if !space.Sayable(changed) {
+			continue
+		}
+		s.left--
+		switch n := len(s.inTheWay(decide(s.ctx, s.program, changed))); {
+		case n == 0:
+			allowing.add(v)
+		case n < out.Remaining:
+			out.Remaining, out.Best = n, nil
+			best = tried{field: f}
+			best.add(v)
+		case n == out.Remaining:
+			best.add(v)
+		}
+	}
+	out.Changes = append(out.Changes, allowing.changes(current)...)
+	if changes := best.changes(current); len(changes) > 0 && out.Best == nil && out.Remaining < len(out.Rules) {
+		out.Best = &changes[0]
+	}
+}
+
+// tried are values of a field with the same effect.
+type tried struct {
+	field          *field
+	named, numbers []any // constants of the rules; numbers that are none
+	others         []any
+	remove         bool
+}
+
+func (t *tried) add(v space.Value) {
+	_, whole := v.V.(int64)
+	_, float := v.V.(float64)
+	_, flag := v.V.(bool)
+	switch {
+	case !v.Present:
+		t.remove = true
+	case t.names(v.V) || flag:
+		t.named = appendNew(t.named, v.V)
+	case whole || float:
+		t.numbers = appendNew(t.numbers, v.V)
+	default:
+		t.others = appendNew(t.others, v.V)
+	}
+}
+
+func appendNew(list []any, v any) []any {
+	if slices.ContainsFunc(list, func(o any) bool { return same(o, v) }) {
+		return list
+	}
+	return append(list, v)
+}
+
+// names reports whether the rules name a value, or all elements of a list.
+func (t *tried) names(v any) bool {
+	if slices.ContainsFunc(t.field.constants, func(c any) bool { return same(c, v) }) {
+		return true
+	}
+	list, ok := v.([]string)
+	return ok && len(list) > 0 && !slices.ContainsFunc(list, func(e string) bool { return !t.names(e) })
+}
+
+// same compares values, numbers of both types.
+func same(a, b any) bool {
+	if number(a) && number(b) {
+		return asFloat(a) == asFloat(b)
+	}
+	return space.Stated(a).Equal(space.Stated(b))
+}
+
+// changes puts the values into words: those that rules name, or else an example
+// of those they want.
+func (t *tried) changes(current space.Value) []Change {
+	var out []Change
+	name := t.field.place.String()
+	switch {
+	case len(t.named) > 0 && number(t.named[0]):
+		out = append(out, Change{Field: name, Values: []any{nearest(t.named, current)}})
+	case len(t.named) > 0:
+		out = append(out, Change{Field: name, Values: t.named[:min(len(t.named), maxShown)]})
+	case len(t.numbers) > 0:
+		out = append(out, Change{Field: name, Values: []any{nearest(t.numbers, current)}, Wanted: t.field.wanted})
+	case len(t.others) > 0:
+		out = append(out, Change{Field: name, Values: t.others[:1], Wanted: t.field.wanted})
+	}
+	if t.remove {
+		out = append(out, Change{Field: name, Remove: true})
+	}
+	return out
+}
+
+func number(v any) bool { return !math.IsNaN(asFloat(v)) }
+
+func asFloat(v any) float64 {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case float64:
+		return v
+	}
+	return math.NaN()
+}
+
+// nearest returns the number that is nearest to what stands there; the first if
+// nothing does.
+func nearest(numbers []any, current space.Value) any {
+	best := numbers[0]
+	for _, n := range numbers {
+		if at := asFloat(current.V); math.Abs(asFloat(n)-at) < math.Abs(asFloat(best)-at) {
+			best = n
+		}
+	}
+	return best
+}

@@ -1,0 +1,222 @@
+package expr
+
+import (
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/parser"
+
+	"github.com/ai-agent-mesh/mesh/engine/shape"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// opaque leaves a node to cel-go. Within a loop it cannot be told apart from
+// the loop: nil.
+func (c *converter) opaque(x ast.Expr) *term.Term {
+	if c.loop != "" {
+		return nil
+	}
+	plan := c.expr.plan
+	if x.ID() != c.ast.Expr().ID() {
+		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
+	}
+	return &term.Term{
+		Op: term.Opaque, Kind: term.Bool, Args: c.parts(x),
+		Source: c.source(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+	}
+}
+
+// source returns a node as CEL, with the values of records in place of what
+// reads them: terms of the same text mean the same.
+func (c *converter) source(x ast.Expr) string {
+	info := c.ast.SourceInfo()
+	if len(c.records) > 0 && c.readsRecords(x) {
+		factory := ast.NewExprFactory()
+		x, info = factory.CopyExpr(x), ast.CopySourceInfo(info)
+		c.fold(factory, x)
+		for _, call := range info.MacroCalls() {
+			c.fold(factory, call)
+		}
+	}
+	source, err := parser.Unparse(x, info)
+	if err != nil {
+		return "…" // for people only
+	}
+	return source
+}
+
+func (c *converter) readsRecords(x ast.Expr) bool {
+	found := false
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) { found = found || c.valueOf(x) != nil }))
+	return found
+}
+
+// fold replaces what reads records.
+func (c *converter) fold(factory ast.ExprFactory, x ast.Expr) {
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
+		if v := c.valueOf(x); v != nil {
+			x.SetKindCase(literalExpr(factory, v))
+		}
+	}))
+}
+
+// valueOf returns the value of a node that reads a record; nil for others.
+func (c *converter) valueOf(x ast.Expr) ref.Val {
+	if x.Kind() != ast.SelectKind {
+		return nil
+	}
+	s := x.AsSelect()
+	if s.IsTestOnly() || s.Operand().Kind() != ast.IdentKind {
+		return nil
+	}
+	return c.records[s.Operand().AsIdent()][s.FieldName()]
+}
+
+func literalExpr(factory ast.ExprFactory, v ref.Val) ast.Expr {
+	list, ok := v.(traits.Lister)
+	if !ok {
+		return factory.NewLiteral(0, v)
+	}
+	var elements []ast.Expr
+	for it := list.Iterator(); it.HasNext() == types.True; {
+		elements = append(elements, literalExpr(factory, it.Next()))
+	}
+	return factory.NewList(0, elements, nil)
+}
+
+// maxParts bounds what is said of an opaque term.
+const maxParts = 100
+
+// parts returns what an opaque node looks at and the constants in it: terms of
+// places, predicates and constants, in the order of the text.
+func (c *converter) parts(x ast.Expr) []*term.Term {
+	w := partsWalk{converter: c, loops: map[string]bool{}}
+	w.visit(x)
+	return w.found
+}
+
+type partsWalk struct {
+	*converter
+	loops map[string]bool // the loop variables in scope
+	found []*term.Term
+}
+
+func (w *partsWalk) visit(x ast.Expr) {
+	if len(w.found) >= maxParts {
+		return
+	}
+	if t := w.part(x); t != nil {
+		w.found = append(w.found, t)
+		return
+	}
+	switch x.Kind() {
+	case ast.SelectKind:
+		w.visit(x.AsSelect().Operand())
+	case ast.CallKind:
+		call := x.AsCall()
+		if call.IsMemberFunction() {
+			w.visit(call.Target())
+		}
+		for _, a := range call.Args() {
+			w.visit(a)
+		}
+	case ast.ListKind:
+		for _, e := range x.AsList().Elements() {
+			w.visit(e)
+		}
+	case ast.MapKind:
+		for _, e := range x.AsMap().Entries() {
+			w.visit(e.AsMapEntry().Key())
+			w.visit(e.AsMapEntry().Value())
+		}
+	case ast.ComprehensionKind:
+		w.comprehension(x.AsComprehension())
+	}
+}
+
+// comprehension visits a loop; its variables are no fields of the action.
+func (w *partsWalk) comprehension(x ast.ComprehensionExpr) {
+	w.visit(x.IterRange())
+	w.visit(x.AccuInit())
+	inner := partsWalk{converter: w.converter, loops: map[string]bool{x.IterVar(): true, x.IterVar2(): true, x.AccuVar(): true}, found: w.found}
+	for name := range w.loops {
+		inner.loops[name] = true
+	}
+	for _, part := range []ast.Expr{x.LoopCondition(), x.LoopStep(), x.Result()} {
+		inner.visit(part)
+	}
+	w.found = inner.found
+}
+
+// part returns the term of a node that looks at one place, asks a predicate or
+// is a constant; nil for others.
+func (w *partsWalk) part(x ast.Expr) *term.Term {
+	switch x.Kind() {
+	case ast.LiteralKind:
+		return literal(x.AsLiteral())
+	case ast.ListKind:
+		return w.list(x.AsList())
+	case ast.IdentKind, ast.SelectKind, ast.CallKind:
+		if head := headOf(x); head == "" || w.loops[head] {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if x.Kind() == ast.CallKind && len(x.AsCall().Args()) != 2 {
+		return nil
+	}
+	t := w.placeTerm(x)
+	if t == nil {
+		return nil
+	}
+	switch t.Op {
+	case term.Read, term.Has, term.Key, term.HasKey, term.Predicate, term.Const:
+		return t
+	}
+	return nil
+}
+
+func (w *partsWalk) placeTerm(x ast.Expr) *term.Term {
+	switch x.Kind() {
+	case ast.CallKind:
+		return w.index(x.AsCall().Args())
+	case ast.SelectKind:
+		if t := w.selection(x); t != nil {
+			return t
+		}
+		return w.whole(w.path(x))
+	}
+	if t := w.ident(x.AsIdent()); t != nil {
+		return t
+	}
+	return w.whole(x.AsIdent())
+}
+
+// whole is the read of a leaf that only cel-go computes with: a time, or an
+// object as such.
+func (w *partsWalk) whole(path string) *term.Term {
+	leaf := shape.LeafAt(path)
+	if leaf == nil {
+		return nil
+	}
+	return &term.Term{Op: term.Read, Kind: term.Other, Leaf: leaf}
+}
+
+// headOf returns the variable that a path begins with; empty for what is no
+// path.
+func headOf(x ast.Expr) string {
+	switch x.Kind() {
+	case ast.IdentKind:
+		return x.AsIdent()
+	case ast.SelectKind:
+		return headOf(x.AsSelect().Operand())
+	case ast.CallKind:
+		if args := x.AsCall().Args(); x.AsCall().FunctionName() == operators.Index && len(args) == 2 {
+			return headOf(args[0])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,56 @@
+package lower
+
+import (
+	"context"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// Clauses splits a boolean term into the clauses it is the conjunction of, as
+// [Matcher.Demands] does; the term alone where there would be too many. True
+// has none.
+func Clauses(t *term.Term) []Clause {
+	clauses, ok := clausesOf(t, false)
+	if !ok {
+		clauses = one(t, false)
+	}
+	out := make([]Clause, len(clauses))
+	for i, c := range clauses {
+		out[i] = Clause(c)
+	}
+	return out
+}
+
+// Test is a boolean term that is decided by itself, for those who reason about
+// terms. It belongs to one goroutine.
+type Test struct {
+	input Input
+	test  test
+}
+
+// NewTest compiles a term. definitions are the predicates that it asks by name.
+func NewTest(t *term.Term, definitions map[string]*term.Term) *Test {
+	b := &builder{Options: Options{Definitions: definitions}, byText: map[string]int32{}, byName: map[string]int32{}}
+	b.define()
+	m := &Matcher{slots: b.slots, byName: b.byName}
+	return &Test{input: Input{matcher: m, memo: make([]uint32, len(m.slots))}, test: compileTest(t)}
+}
+
+// Truth decides the term for an action, as a rule would.
+func (t *Test) Truth(ctx context.Context, a *mesh.Action) Truth {
+	t.input.action, t.input.ctx = a, ctx
+	t.input.forget()
+	return t.test(&t.input)
+}
+
+// String returns CEL's word: true, false or error.
+func (v Truth) String() string {
+	switch v {
+	case True:
+		return "true"
+	case False:
+		return "false"
+	}
+	return "error"
+}

@@ -1,0 +1,203 @@
+package space
+
+import (
+	"math"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// said is what terms say of one place, or of the elements of a list: the
+// constants that tell its values apart.
+type said struct {
+	texts                       []string
+	prefixes, suffixes, infixes []string
+	numbers                     []float64
+	null                        bool
+	sizes                       []int // it is compared with by its size
+
+	// Of a list: what is said of its elements or, of findings, of their types
+	// and counts.
+	elements, counts *said
+}
+
+// maxConstants bounds the constants that are remembered of each kind. Beyond
+// it, terms are no longer exact.
+const maxConstants = 500
+
+// exactInteger is the bound of the integers that a float64 holds exactly.
+const exactInteger = 1 << 53
+
+func (s *said) element() *said {
+	if s.elements == nil {
+		s.elements = &said{}
+	}
+	return s.elements
+}
+
+func (s *said) count() *said {
+	if s.counts == nil {
+		s.counts = &said{}
+	}
+	return s.counts
+}
+
+// learn remembers what a term says of its only place. It reports whether the
+// classes made of that tell all values apart that the term does.
+func (s *said) learn(t *term.Term) bool {
+	switch t.Op {
+	case term.Has, term.HasKey, term.HasElement, term.Read, term.Key, term.Element:
+		return true
+	case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge:
+		return s.relation(t)
+	case term.In:
+		return s.membership(t)
+	case term.StartsWith, term.EndsWith, term.Contains:
+		return s.part(t)
+	case term.Exists, term.All:
+		return s.loop(t)
+	}
+	s.loosely(t)
+	return false
+}
+
+// subject reports whether t is what stands at the place itself.
+func subject(t *term.Term) bool {
+	return t.Op == term.Read || t.Op == term.Key || t.Op == term.Element
+}
+
+func (s *said) relation(t *term.Term) bool {
+	a, b := t.Args[0], t.Args[1]
+	if a.Op == term.Const {
+		a, b = b, a
+	}
+	switch {
+	case b.Op != term.Const:
+	case subject(a):
+		_, text := b.Value.(string)
+		return s.constant(b.Value) && (!text || t.Op == term.Eq || t.Op == term.Ne) // texts have an order, too
+	case a.Op == term.Size:
+		if n, ok := b.Value.(int64); ok {
+			s.sizes = append(s.sizes, int(max(0, min(n, maxConstants))))
+			return false
+		}
+	}
+	s.loosely(t)
+	return false
+}
+
+func (s *said) membership(t *term.Term) bool {
+	a, list := t.Args[0], t.Args[1]
+	switch {
+	case list.Op == term.Const && subject(a):
+		all := true
+		values, _ := list.Value.([]any)
+		for _, v := range values {
+			all = s.constant(v) && all
+		}
+		return all
+	case a.Op == term.Const && list.Op == term.Read && list.Kind == term.Texts:
+		return s.element().constant(a.Value)
+	case a.Op == term.Const && list.Op == term.Read && list.Kind == term.Map:
+		return true // that there is such a key
+	case a.Op == term.Const && list.Op == term.Key:
+		s.element().constant(a.Value)
+		return false
+	}
+	s.loosely(t)
+	return false
+}
+
+// part learns of the beginning, the end or the inside of a text.
+func (s *said) part(t *term.Term) bool {
+	text, ok := t.Args[1].Value.(string)
+	if t.Args[1].Op != term.Const || !ok || !subject(t.Args[0]) {
+		s.loosely(t)
+		return false
+	}
+	list := map[term.Op]*[]string{term.StartsWith: &s.prefixes, term.EndsWith: &s.suffixes, term.Contains: &s.infixes}[t.Op]
+	return remember(list, text)
+}
+
+func (s *said) loop(t *term.Term) bool {
+	list := t.Args[0]
+	s.element()
+	if list.Kind == term.Findings {
+		s.count()
+	}
+	return s.body(t.Args[1])
+}
+
+// body learns what a loop says of each element.
+func (s *said) body(t *term.Term) bool {
+	switch t.Op {
+	case term.Const:
+		return true
+	case term.Not, term.And, term.Or, term.Cond:
+		all := true
+		for _, a := range t.Args {
+			all = s.body(a) && all
+		}
+		return all
+	}
+	of := s.element()
+	counts, single := false, true
+	t.Walk(func(t *term.Term) bool {
+		switch t.Op {
+		case term.Element, term.HasElement:
+			counts = counts || t.Name == "count"
+		case term.Read, term.Has, term.Key, term.HasKey, term.Predicate, term.Opaque:
+			single = false
+		}
+		return true
+	})
+	if counts {
+		of = s.count()
+	}
+	return of.learn(t) && single
+}
+
+// loosely remembers the constants in a term, for values worth trying.
+func (s *said) loosely(t *term.Term) {
+	t.Walk(func(t *term.Term) bool {
+		if t.Op == term.Const {
+			s.constant(t.Value)
+			if list, ok := t.Value.([]any); ok {
+				for _, v := range list {
+					s.constant(v)
+				}
+			}
+		}
+		return true
+	})
+}
+
+// constant remembers a value that is compared with. It reports whether its
+// classes are exact.
+func (s *said) constant(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		s.null = true
+		return true
+	case bool:
+		return true // both are always among the values
+	case string:
+		return remember(&s.texts, v)
+	case int64:
+		return -exactInteger < v && v < exactInteger && remember(&s.numbers, float64(v))
+	case float64:
+		return math.Abs(v) < exactInteger && remember(&s.numbers, v+0) // not -0
+	}
+	return false
+}
+
+func remember[T comparable](list *[]T, v T) bool {
+	switch {
+	case slices.Contains(*list, v):
+		return true
+	case len(*list) >= maxConstants:
+		return false
+	}
+	*list = append(*list, v)
+	return true
+}

@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/compare"
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/cli/session"
+)
+
+// diffOptions are the arguments of `policy diff`.
+type diffOptions struct {
+	session.Flags
+	paramFlags
+	Older, Newer string
+	ExitCode     bool
+	JSON         bool
+}
+
+func newCmdDiff(env *command.Env, runF func(*diffOptions) error) *cobra.Command {
+	opts := &diffOptions{}
+	cmd := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Say what another version of a policy changes",
+		Long: `Compare two versions of a policy and say in words which actions become allowed
+or denied, fail, or oblige to something else, and what changes of mode, default,
+parameters, grades and controls. Each change comes with an example action, which
+both versions have decided. Both are compared as in enforce mode and with the
+same parameters: the policies' defaults, or those given with --param.
+
+That there is no difference is said only where it is proved for every action;
+what could be neither found nor excluded is listed.
+
+OLD and NEW are files, directories of bundles, image layouts (DIR:TAG) or
+releases in a hub (namespace/name:version). No signature is asked for. The exit
+code is 0 whether or not there are changes; with --exit-code it is 1 if there are
+any, or if something could not be decided, as of any error. Exit code 3 says that
+a policy does not compile.`,
+		Example: `    mesh policy diff mesh/gdpr:3.0.0 mesh/gdpr:3.1.0
+    mesh policy diff old.yaml policy.yaml --json`,
+		Args: command.Arguments(2, 2, "two policies, the old one and the new one"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Older, opts.Newer = args[0], args[1]
+			if runF != nil {
+				return runF(opts)
+			}
+			return diffRun(cmd.Context(), env, opts)
+		},
+	}
+	cmd.Flags().BoolVar(&opts.ExitCode, "exit-code", false, "exit with 1 if there are changes")
+	addParamFlags(cmd, &opts.paramFlags)
+	session.AddFlags(cmd, &opts.Flags)
+	command.AddJSON(cmd, &opts.JSON, compare.Report{})
+	return cmd
+}
+
+func diffRun(ctx context.Context, env *command.Env, opts *diffOptions) error {
+	values, err := opts.values()
+	if err != nil {
+		return err
+	}
+	older, err := read(ctx, env, opts.Flags, opts.Older)
+	if err != nil {
+		return err
+	}
+	newer, err := read(ctx, env, opts.Flags, opts.Newer)
+	if err != nil {
+		return err
+	}
+	if err := checkDeclared([]engine.Policy{older, newer}, values); err != nil {
+		return err
+	}
+	bind(&older, values)
+	bind(&newer, values)
+	report, err := compare.Policies(ctx, older, newer)
+	if err != nil {
+		return err
+	}
+	if opts.JSON {
+		err = env.WriteJSON(report)
+	} else {
+		printDiff(env.IO, report)
+	}
+	if err == nil && opts.ExitCode && !report.Identical {
+		return &command.Quiet{Err: mesh.Errorf(mesh.CodeConflict, "the versions are not the same")}
+	}
+	return err
+}
+
+// changeStyles are the colors of changes.
+var changeStyles = map[compare.Kind]iostreams.Style{
+	compare.Denied: iostreams.Red, compare.Failing: iostreams.Red, compare.Allowed: iostreams.Green, compare.Mode: iostreams.Yellow, compare.Default: iostreams.Yellow,
+}
+
+func printDiff(streams *iostreams.Streams, r *compare.Report) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(streams.Out, format+"\n", args...) }
+	for _, c := range r.Changes {
+		words := c.Words
+		if style := changeStyles[c.Kind]; style != "" {
+			words = streams.Paint(style, words)
+		}
+		line("%s", words)
+		if c.Example == nil {
+			continue
+		}
+		if text, err := json.Marshal(c.Example); err == nil {
+			line("    %s %s", streams.Paint(iostreams.Faint, "for example"), text)
+		}
+	}
+	for _, g := range r.Incomplete {
+		line("%s %s: %s", streams.Paint(iostreams.Yellow, "not known:"), g.What, g.Why)
+	}
+	switch {
+	case r.Identical:
+		line("no difference: it is proved that both decide every action alike")
+	case len(r.Changes) == 0:
+		line("no difference found")
+	}
+}

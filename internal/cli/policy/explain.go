@@ -1,0 +1,299 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/decode"
+	"github.com/ai-agent-mesh/mesh/engine/explain"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/decide"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/cli/session"
+)
+
+// explainOptions are the arguments of `policy explain`.
+type explainOptions struct {
+	session.Flags
+	paramFlags
+	Policies []string
+	File     string // "-": standard input
+	Rules    []string
+	JSON     bool
+}
+
+func newCmdExplain(env *command.Env, runF func(*explainOptions) error) *cobra.Command {
+	opts := &explainOptions{}
+	cmd := &cobra.Command{
+		Use:   "explain POLICY... -f FILE",
+		Short: "Say why an action is decided as it is",
+		Long: `Decide an action, as JSON, by one or several policies and say how: for each rule
+whether it looks at the action and what of its condition says that it does not,
+each part of what it demands with what the action's fields say, and why
+personalData() and its like answer as they do. Of an action that is denied it
+also says which single change would allow it; each of them was tried.
+
+POLICY is a file, the directory of a bundle, an image layout (DIR:TAG) or a
+release in a hub (namespace/name:version). Nothing is recorded, and no signature
+is asked for. What is explained is no failure: the exit code is 0 for a denial,
+too.`,
+		Example: `    mesh policy explain policy.yaml -f action.json
+    echo '{"action": {"type": "egress"}}' | mesh policy explain . -f - --rule phi-egress`,
+		Args: command.Arguments(1, -1, "at least one policy"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Policies = args
+			if opts.File == "" {
+				return command.UsageErrorf("which action? -f FILE is missing").WithHint("-f - reads standard input; `mesh policy schema --action` says what an action can hold")
+			}
+			if runF != nil {
+				return runF(opts)
+			}
+			return explainRun(cmd.Context(), env, opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&opts.File, "file", "f", "", "`file` with the action as JSON; - is standard input")
+	flags.StringArrayVar(&opts.Rules, "rule", nil, "`id` of the rule to explain; may be repeated (default: all)")
+	addParamFlags(cmd, &opts.paramFlags)
+	session.AddFlags(cmd, &opts.Flags)
+	command.AddJSON(cmd, &opts.JSON, explain.Trace{})
+	return cmd
+}
+
+func explainRun(ctx context.Context, env *command.Env, opts *explainOptions) error {
+	program, err := programOf(ctx, env, opts)
+	if err != nil {
+		return err
+	}
+	data, err := decide.ReadAction(ctx, env, opts.File)
+	if err != nil {
+		return err
+	}
+	action, err := decode.Action(data)
+	if err != nil {
+		return decide.Placed(err, opts.File)
+	}
+	trace := explain.Explain(ctx, program, action)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := only(trace, opts.Rules); err != nil {
+		return err
+	}
+	if opts.JSON {
+		return env.WriteJSON(trace)
+	}
+	printTrace(env.IO, trace)
+	return nil
+}
+
+// programOf compiles the policies of the command line.
+func programOf(ctx context.Context, env *command.Env, opts *explainOptions) (*engine.Program, error) {
+	values, err := opts.values()
+	if err != nil {
+		return nil, err
+	}
+	var policies []engine.Policy
+	for _, arg := range opts.Policies {
+		p, err := read(ctx, env, opts.Flags, arg)
+		if err != nil {
+			return nil, err
+		}
+		bind(&p, values)
+		if _, err := p.Document.BindParams(p.Params); err != nil {
+			return nil, mesh.Errorf(mesh.CodeInvalid, "%s: %w", arg, err).WithHint("give it with --param name=value")
+		}
+		policies = append(policies, p)
+	}
+	if err := checkDeclared(policies, values); err != nil {
+		return nil, err
+	}
+	return engine.Compile(policies)
+}
+
+// only leaves the rules that were asked for.
+func only(t *explain.Trace, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	found := map[string]bool{}
+	for i := range t.Policies {
+		p := &t.Policies[i]
+		p.Rules = slices.DeleteFunc(p.Rules, func(r explain.Rule) bool {
+			found[r.RuleID] = true
+			return !slices.Contains(ids, r.RuleID)
+		})
+	}
+	for _, id := range ids {
+		if !found[id] {
+			return mesh.Errorf(mesh.CodeNotFound, "no policy has the rule %s", id).WithHint("without --rule all of them are explained")
+		}
+	}
+	return nil
+}
+
+// printTrace tells a trace to people.
+func printTrace(streams *iostreams.Streams, t *explain.Trace) {
+	p := tracePrinter{streams, streams.Out}
+	p.line("%s", p.verdict(t))
+	for i := range t.Policies {
+		p.policy(&t.Policies[i])
+	}
+	for _, o := range t.Obligations {
+		p.line("obligation: %s", obligationText(o))
+	}
+	p.remedy(&t.Remedy)
+}
+
+type tracePrinter struct {
+	*iostreams.Streams
+	out io.Writer
+}
+
+func (p tracePrinter) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
+}
+
+func (p tracePrinter) verdict(t *explain.Trace) string {
+	switch {
+	case !t.Allowed:
+		return p.Paint(iostreams.Red, "DENIED")
+	case !t.WouldAllow:
+		return p.Paint(iostreams.Yellow, "ALLOWED") + " although rules are violated, in a mode that only watches"
+	}
+	return p.Paint(iostreams.Green, "ALLOWED")
+}
+
+func (p tracePrinter) policy(t *explain.Policy) {
+	reason := t.Reason
+	if reason == "" {
+		reason = "no rule looks at the action"
+	}
+	p.line("\n%s, in %s mode: %s", p.Paint(iostreams.Bold, t.PolicyID), t.Mode, reason)
+	for i := range t.Rules {
+		p.rule(&t.Rules[i])
+	}
+}
+
+func (p tracePrinter) rule(r *explain.Rule) {
+	name := p.Paint(iostreams.Bold, r.RuleID)
+	switch r.Outcome {
+	case explain.Ignored:
+		p.line("  %s does not look at it%s", name, p.Paint(iostreams.Faint, ignoredBecause(r)))
+		return
+	case explain.Satisfied:
+		p.line("  %s is %s", name, p.Paint(iostreams.Green, "satisfied"))
+	case explain.Violated:
+		p.line("  %s is %s (%s): %s", name, p.Paint(iostreams.Red, "violated"), r.Severity, r.Message)
+	case explain.Failed:
+		p.line("  %s %s: %s", name, p.Paint(iostreams.Red, "could not be evaluated"), r.Error)
+	}
+	for _, c := range r.When {
+		p.clause("when", c)
+	}
+	for _, c := range r.Require {
+		p.clause("require", c)
+	}
+	for _, o := range r.Obligations {
+		p.line("      %-7s  %s", "obliges", obligationText(o))
+	}
+	if r.Outcome == explain.Violated && r.Recommendation != "" {
+		p.line("      %-7s  %s", "do", r.Recommendation)
+	}
+}
+
+// ignoredBecause says which part of a condition is not met.
+func ignoredBecause(r *explain.Rule) string {
+	if r.RuleID == policy.RuleDefault {
+		return ": another rule does"
+	}
+	for _, c := range r.When {
+		if c.Truth == "false" {
+			return ": " + clauseText(c)
+		}
+	}
+	return ""
+}
+
+func (p tracePrinter) clause(part string, c explain.Clause) {
+	style := map[string]iostreams.Style{"true": iostreams.Green, "false": iostreams.Red}[c.Truth]
+	if style == "" {
+		style = iostreams.Yellow
+	}
+	p.line("      %-7s  %s  %s", part, p.Paint(style, fmt.Sprintf("%-5s", c.Truth)), clauseText(c))
+}
+
+// clauseText says what the fields of a clause hold and, unless that is what it
+// wants, what it wants.
+func clauseText(c explain.Clause) string {
+	var parts []string
+	for _, f := range c.Fields {
+		parts = append(parts, f.Field+" is "+explain.ValueText(f.Value))
+	}
+	for _, q := range c.Predicates {
+		answer := map[string]string{"true": "holds", "false": "does not hold"}[q.Answer]
+		if answer == "" {
+			answer = "has no value"
+		}
+		parts = append(parts, q.Name+" "+answer+" because "+strings.Join(q.Because, " and "))
+	}
+	if len(parts) == 0 {
+		return c.Clause.Clause
+	}
+	text := strings.Join(parts, ", ")
+	if c.Truth != "true" && c.Wanted != "" && (len(c.Predicates) == 0 || len(c.Fields) > 0) {
+		text += "; wanted: " + shortened(c.Wanted)
+	}
+	return text
+}
+
+// shortened cuts what is too long for a line; --json has all of it.
+func shortened(text string) string {
+	const enough = 150
+	if short := []rune(text); len(short) > enough {
+		return string(short[:enough]) + "…"
+	}
+	return text
+}
+
+func obligationText(o mesh.Obligation) string {
+	if len(o.Properties) == 0 {
+		return o.Type
+	}
+	properties, err := json.Marshal(o.Properties)
+	if err != nil {
+		return o.Type
+	}
+	return o.Type + " " + string(properties)
+}
+
+func (p tracePrinter) remedy(r *explain.Remedy) {
+	switch {
+	case len(r.Changes) > 0:
+		p.line("\nany of these alone would allow it:")
+		for _, c := range r.Changes {
+			p.line("  %s", c)
+		}
+	case r.Best != nil:
+		p.line("\nno single change would allow it; %s leaves %d of %s in the way", r.Best, r.Remaining, plural(len(r.Rules), "rule"))
+	case len(r.Rules) > 0:
+		p.line("\nno single change was found that would allow it; %s in the way", are(len(r.Rules), "rule"))
+	}
+}
+
+// are returns "1 rule is" or "2 rules are".
+func are(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return plural(n, noun) + " are"
+}
