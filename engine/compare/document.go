@@ -84,17 +84,10 @@ func (c *comparison) document() {
 			c.parameter(fmt.Sprintf("parameter %s is new (default: %s)", p.Name, wordsOf(p.Default)), nil, p.Default)
 		case !reflect.DeepEqual(o.Default, p.Default):
 			c.parameter(fmt.Sprintf("parameter %s: default %s → %s", p.Name, wordsOf(o.Default), wordsOf(p.Default)), o.Default, p.Default)
-		case !sameDeclaration(*o, *p):
+		case !o.Same(*p):
 			c.parameter(fmt.Sprintf("parameter %s may have other values", p.Name), nil, nil)
 		}
 	}
-}
-
-// sameDeclaration compares what values parameters may have.
-func sameDeclaration(a, b policy.Param) bool {
-	a.Position, b.Position = mesh.Position{}, mesh.Position{}
-	a.Description, b.Description = "", ""
-	return reflect.DeepEqual(a, b)
 }
 
 func (c *comparison) parameter(words string, before, after any) {

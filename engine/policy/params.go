@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -348,6 +349,15 @@ func show(v any) string {
 		return strings.ToValidUTF8(string(b[:long]), "") + "…"
 	}
 	return string(b)
+}
+
+// Same reports whether two declarations accept the same values and have the same
+// default, wherever they stand and whatever they say to people.
+func (p Param) Same(q Param) bool {
+	for _, d := range []*Param{&p, &q} {
+		d.Position, d.Description, d.keys = mesh.Position{}, "", nil
+	}
+	return reflect.DeepEqual(p, q)
 }
 
 // Param returns the declaration of a parameter, or nil.

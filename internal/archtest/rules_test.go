@@ -52,6 +52,7 @@ var layers = map[string][]string{
 	"internal/cli/...": {"", "registry/...", "engine/...", "catalog/frameworks", "catalog/hubapi", "internal/..."},
 	"cmd/mesh":         {"internal/cli/..."},
 	"cmd/mesh-runtime": {"internal/cli/..."},
+	"catalog/examples": {}, // tests that the examples are
 	"docs":             {}, // tests that the documents are true
 	"e2e":              {},
 
