@@ -174,7 +174,7 @@ func (s *search) field(fields []*field, clause, read *term.Term) []*field {
 	i := slices.IndexFunc(fields, func(f *field) bool { return f.place == place })
 	if i < 0 {
 		i = len(fields)
-		fields = append(fields, &field{place: place, wanted: clause.Wanted()})
+		fields = append(fields, &field{place: place, wanted: wantedAt(clause, place)})
 	}
 	f := fields[i]
 	clause.Walk(func(t *term.Term) bool {
@@ -191,6 +191,18 @@ func (s *search) field(fields []*field, clause, read *term.Term) []*field {
 		}
 	}
 	return fields
+}
+
+// wantedAt says what a clause wants at one of the places it looks at.
+func wantedAt(clause *term.Term, place space.Place) string {
+	if clause.Op == term.Or {
+		for _, alternative := range clause.Args {
+			if words := alternative.Words(); words != "" && space.PlaceOf(alternative.Reads()[0]) == place {
+				return words
+			}
+		}
+	}
+	return clause.Wanted()
 }
 
 // match adds the values by which a field would agree with another one.

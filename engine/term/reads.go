@@ -78,7 +78,23 @@ func (t *Term) Wanted() string {
 	if words := t.Words(); words != "" {
 		return words
 	}
+	if t.Op == Or {
+		return t.alternatives()
+	}
 	return t.String()
+}
+
+// alternatives says of each place what would do; the term itself if one of them
+// has no short words.
+func (t *Term) alternatives() string {
+	parts := make([]string, len(t.Args))
+	for i, a := range t.Args {
+		if a.Words() == "" {
+			return t.String()
+		}
+		parts[i] = a.Says(true)
+	}
+	return strings.Join(parts, " or ")
 }
 
 // Says says in words what an action says for which a boolean term is true, or is
