@@ -17,7 +17,7 @@ import (
 // warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	checked := check(doc)
-	findings := append(checked.findings, checked.analyze(doc, controls)...)
+	findings := slices.Concat(checked.findings, checked.analyze(doc, controls))
 	for i := range doc.Rules {
 		for _, label := range doc.Rules[i].Controls {
 			findings = append(findings, lintControl(doc, label, controls)...)

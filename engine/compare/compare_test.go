@@ -233,7 +233,7 @@ func checkExamples(t *testing.T, r *compare.Report, older, newer engine.Policy) 
 			continue
 		}
 		before, after := decide(older, c.Example), decide(newer, c.Example)
-		if before != c.Before.Decision || after != c.After.Decision || before == after && before == "allowed" {
+		if before != c.Before.Decision || after != c.After.Decision || before == "allowed" && after == "allowed" {
 			t.Errorf("%s: decided %s → %s, the report says %s → %s", c.Words, before, after, c.Before.Decision, c.After.Decision)
 		}
 	}

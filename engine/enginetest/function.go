@@ -267,7 +267,8 @@ func integers(op string, x, y int64) (any, error) {
 			return int64(0), nil
 		}
 		product := x * y
-		if product/y == x && !(x == -1 && y == math.MinInt64) && !(y == -1 && x == math.MinInt64) {
+		wraps := x == -1 && y == math.MinInt64 || y == -1 && x == math.MinInt64
+		if product/y == x && !wraps {
 			return product, nil
 		}
 	case "/", "%":

@@ -364,12 +364,12 @@ func (c *celWriter) numberTest(x cel) cel {
 
 func (c *celWriter) wholeLiteral() cel {
 	n := c.whole(nil, nil)
-	switch {
-	case c.chance(20):
+	switch k := c.random.IntN(100); {
+	case k < 20:
 		return member("%d", c.random.IntN(4))
-	case c.chance(5):
+	case k < 25:
 		return member("0x%x", n)
-	case c.chance(5):
+	case k < 30:
 		return member("-%d", n)
 	}
 	return member("%d", n)

@@ -1,7 +1,6 @@
 package lower
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -74,7 +73,7 @@ func Build(rules []Rule, opts Options) *Matcher {
 	for k := range placed {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(x, y sliceKey) int { return cmp.Compare(x, y) })
+	slices.Sort(keys)
 	m.index = newTable(len(keys))
 	for _, k := range keys {
 		m.index.put(uint64(k), uint32(len(m.slices)))

@@ -266,8 +266,8 @@ func compileHasKey(t *term.Term) test {
 }
 
 func compileSize(t *term.Term) read {
-	switch {
-	case t.Kind == term.Texts:
+	switch t.Kind {
+	case term.Texts:
 		leaf := t.Leaf
 		return func(in *Input) value {
 			if texts := leaf.Texts(in.action); texts != nil {
@@ -275,7 +275,7 @@ func compileSize(t *term.Term) read {
 			}
 			return value{}
 		}
-	case t.Kind == term.Findings:
+	case term.Findings:
 		leaf := t.Leaf
 		return func(in *Input) value {
 			if findings := leaf.Findings(in.action); findings != nil {

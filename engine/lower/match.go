@@ -327,13 +327,14 @@ func (blk *block) collectWithErrors(in *Input, out *Matches) {
 		if rare.falses == nil {
 			continue // what it says is not true is false
 		}
-		row := 0
-		if i < blk.places {
+		var row int
+		switch {
+		case i < blk.places:
 			row = blk.row(i, in.places[c.slot])
-		} else if !anyOf(in.falses, rare.asked) {
-			continue
-		} else {
+		case anyOf(in.falses, rare.asked):
 			row = int(in.predicate(c.slot))
+		default:
+			continue
 		}
 		at := row * (blk.words + 1)
 		for w, f := range rare.falses[at : at+blk.words] {

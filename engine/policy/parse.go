@@ -123,7 +123,7 @@ func (p *parser) document(root *yaml.Node) *Document {
 	if d.Extends != nil { // whether anything is missing depends on the base
 		p.findings = append(p.findings[:before], faults(p.findings[before:])...)
 	}
-	d.Rules = append(builtIn, p.custom(yamldoc.Get(rules, "custom"), builtIn)...)
+	d.Rules = slices.Concat(builtIn, p.custom(yamldoc.Get(rules, "custom"), builtIn))
 	slices.SortStableFunc(d.Rules, func(a, b Rule) int {
 		return cmp.Or(a.Position.Line-b.Position.Line, a.Position.Column-b.Position.Column)
 	})

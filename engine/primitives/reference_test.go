@@ -233,7 +233,7 @@ func wrap(cel string) string {
 	}
 	var b strings.Builder
 	depth := 0
-	for i := 0; i < len(cel); i++ {
+	for i := range len(cel) {
 		switch cel[i] {
 		case '(', '[':
 			depth++

@@ -91,7 +91,7 @@ func (s *Space) classesOf(v *variable, texts []string) *classes {
 			c.exact = append(c.exact, false)
 		}
 	}
-	complete := true
+	var complete bool
 	p := v.place
 	if list := p.keys == "" && (p.leaf.Kind == shape.Strings || p.leaf.Kind == shape.Structs); list {
 		c.values, complete = about.listValues(p, func(list any) string { return s.signature(v, Stated(list)) })

@@ -74,12 +74,14 @@ func (c *classesOfLists) add(list []any) bool {
 // many.
 func (c *classesOfLists) close(elements []any) bool {
 	appends := 0
-	for i := 0; i < len(c.found); i++ {
+	for next := 0; next < len(c.found); { // more are found meanwhile
+		list := c.found[next]
+		next++
 		for _, e := range elements {
 			if appends++; len(c.found) >= maxLists || appends > maxAppends {
 				return false
 			}
-			c.add(append(slices.Clone(c.found[i]), e))
+			c.add(append(slices.Clone(list), e))
 		}
 	}
 	return true

@@ -260,7 +260,8 @@ func (q *query) solve() (found bool, conflict set) {
 // choices returns the values of a variable to try, those that meet the goal at
 // once before the others.
 func (q *query) choices(v int, g *goal) []int {
-	count := len(truthValues())
+	values := truthValues()
+	count := len(values)
 	if v < len(q.domains) {
 		count = len(q.domains[v])
 	} else if q.space.atoms[v-len(q.domains)].total {

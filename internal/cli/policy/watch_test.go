@@ -101,6 +101,15 @@ func (w *watching) write(t *testing.T, name, text string) {
 	}
 }
 
+// end stops it and waits until it has ended as Ctrl-C ends it.
+func (w *watching) end(t *testing.T) {
+	t.Helper()
+	w.stop()
+	if err := <-w.done; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 const untilChange = "; Ctrl-C ends\n"
 
 func TestWatch(t *testing.T) {
@@ -154,8 +163,7 @@ func TestWatchDirectory(t *testing.T) {
 	w.write(t, "bundle.yaml", "namespace: acme\nname: plain\nversion: 1.0.0\n")
 	w.out.take(t, w.tick, "bundle.yaml changed ---\n")
 	w.out.take(t, w.tick, "ok: 1 passed")
-	w.stop()
-	<-w.done
+	w.end(t)
 }
 
 // TestWatchPolicyOfCases watches a file of cases whose policy is elsewhere.
@@ -177,8 +185,7 @@ func TestWatchPolicyOfCases(t *testing.T) {
 	w.write(t, "policy.yaml", strings.Replace(watchedPolicy, "!=", "==", 1))
 	w.out.take(t, w.tick, "policy.yaml changed ---\n")
 	w.out.take(t, w.tick, "failed: 0 passed")
-	w.stop()
-	<-w.done
+	w.end(t)
 }
 
 // TestWatchWaitsForTheEndOfAChange writes a file in two steps, with a look in
