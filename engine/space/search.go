@@ -260,8 +260,7 @@ func (q *query) solve() (found bool, conflict set) {
 // choices returns the values of a variable to try, those that meet the goal at
 // once before the others.
 func (q *query) choices(v int, g *goal) []int {
-	values := truthValues()
-	count := len(values)
+	count := truths
 	if v < len(q.domains) {
 		count = len(q.domains[v])
 	} else if q.space.atoms[v-len(q.domains)].total {
@@ -287,7 +286,9 @@ func (q *query) decide(v, n int) {
 	q.guessed[v-len(q.domains)] = truthValues()[n]
 }
 
-func truthValues() [3]Truths { return [...]Truths{False, True, Error} }
+const truths = 3 // that a predicate may have
+
+func truthValues() [truths]Truths { return [...]Truths{False, True, Error} }
 
 // check updates the goals that look at a variable. It returns the variables
 // that make one of them impossible; nil if there is none.
