@@ -37,6 +37,7 @@ func TestPoliciesPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"did you mean consent_required?",
+		"did you mean purpose?",
 		"[contradicting-rules]",
 		"clauses, 100 % covered",
 		"changes, 100 % noticed",

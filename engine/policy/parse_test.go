@@ -341,6 +341,9 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
+		if rest, _ := policy.Salvage("f.yaml", src); rest != nil && rest.Version == "" {
+			t.Fatal("what is salvaged has no version")
+		}
 		d, findings := policy.Parse("f.yaml", src)
 		if (d == nil) != mesh.HasErrors(findings) {
 			t.Fatalf("document %v beside findings %v", d, findings)
@@ -361,4 +364,45 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("no params schema")
 		}
 	})
+}
+
+// TestSalvage checks what of a document with faults is still looked at.
+func TestSalvage(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	tests := []struct {
+		name, src string
+		want      []string // ids of rules; nil: nothing can be read
+	}{
+		{"an unknown key", head + "rules:\n  data_collection: {consent_requird: true}\n  custom:\n    - {id: a, require: 'true'}\n", []string{"a"}},
+		{"an unknown key that is the first", "nam: n\nversion: \"3.0.0\"\nrules:\n  custom:\n    - {id: a, require: 'true'}\n", []string{"a"}},
+		{"a rule that is none", head + "rules:\n  custom:\n    - {require: 'true'}\n    - {id: b, require: 'true'}\n    - 7\n", []string{"b"}},
+		{"a wrong type", head + "default: 3\nrules:\n  data_storage: {retention: {max_days: many}}\n  custom: [{id: a, severity: grave, require: 'true'}]\n", []string{"a"}},
+		{"a parameter", head + "params: {x: {type: text}}\nrules:\n  custom: [{id: a, require: 'true'}, {id: b, require: 'params.x'}]\n", []string{"a"}},
+		{"rules that are none", head + "rules: 7\n", []string{}},
+		{"no mapping", "[]", nil},
+		{"no YAML", "a: [", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if d, _ := policy.Parse("p.yaml", []byte(tt.src)); d != nil {
+				t.Fatal("it parses")
+			}
+			d, _ := policy.Salvage("p.yaml", []byte(tt.src))
+			if d == nil != (tt.want == nil) {
+				t.Fatalf("document %v, want rules %v", d, tt.want)
+			}
+			if d == nil {
+				return
+			}
+			ids := []string{}
+			for _, r := range d.Rules {
+				ids = append(ids, r.ID)
+			}
+			if diff := cmp.Diff(tt.want, ids); diff != "" {
+				t.Errorf("rules (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

@@ -205,7 +205,7 @@ func lintFile(file string, controls policy.ControlIndex, find publish.BaseFunc) 
 func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publish.BaseFunc) (*policy.Document, []mesh.Finding) {
 	doc, findings := policy.Parse(file, src)
 	if doc == nil {
-		return nil, findings
+		return nil, append(findings, lintRest(file, src, controls)...)
 	}
 	merged, _, found := publish.Resolve(doc, publish.BesideSources(filepath.Dir(file), find))
 	findings = append(findings, found...)
@@ -213,6 +213,17 @@ func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publ
 		return nil, findings
 	}
 	return merged, append(findings, engine.Lint(merged, controls)...)
+}
+
+// lintRest reports the errors in what can be read of a policy whose shape is at
+// fault. Warnings wait: they may come of what is missing.
+func lintRest(file string, src []byte, controls policy.ControlIndex) []mesh.Finding {
+	rest, findings := policy.Salvage(file, src)
+	if rest == nil || rest.Extends != nil {
+		return nil
+	}
+	findings = append(findings, engine.Lint(rest, controls)...)
+	return slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.Level != mesh.LevelError })
 }
 
 // readSource reads a source file. Of one that is larger than a policy may be
