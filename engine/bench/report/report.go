@@ -207,7 +207,7 @@ func (p *page) journal(all []loopback.Figures) {
 
 func (p *page) method(r *suite.Results) {
 	p.line("## How it was measured\n")
-	p.line("```console\n$ make bench-engine\n```\n")
+	p.line("```console\n$ make bench-engine%s\n```\n", flagsOf(r.Plan.Flags))
 	p.line("- Rules and actions have fixed seeds. Each engine decides all %s actions of a set and must agree with the hand-written table on every",
 		whole(workload.Actions))
 	p.line("  one, rule by rule, before anything is timed; otherwise there is no report.")
@@ -223,8 +223,8 @@ func (p *page) method(r *suite.Results) {
 		p.line("- The load average of the machine was %s when the run began.", r.Machine.Load)
 	}
 	p.line("\n## What it does not say\n")
-	p.line("- The rules are comparisons of fields with constants, as most rules of such policies are. Rules with regular expressions or loops over lists")
-	p.line("  run in cel-go here, too, and cost what they cost there.")
+	p.line("- The rules are comparisons of fields with constants, as most rules of such policies are. What compares fields with each other, or loops")
+	p.line("  over texts of the action, is a closure and costs more; regular expressions and other loops run in cel-go here, too.")
 	p.line("- cel-go and cedar-go are libraries without an index by target; they stand behind ours and are given only the rules that apply. Used alone")
 	p.line("  they look at every rule.")
 	p.line("- OPA's rules can do more than these, and are asked for a set, which it builds anew each time. Cedar has no numbers with a fraction: its")
@@ -232,6 +232,14 @@ func (p *page) method(r *suite.Results) {
 	p.line("- The hand-written table knows the shape of the rules when it is compiled; its inputs are flat, and it cannot be changed at run time.")
 	p.line("- Policies of a target agree on the algorithm and on consent, since no action could satisfy them otherwise; engines that share equal")
 	p.line("  conditions gain from that. In *overlapping* sets there is more to share.")
+}
+
+// flagsOf writes the flags of the run as the verb takes them.
+func flagsOf(flags []string) string {
+	if len(flags) == 0 {
+		return ""
+	}
+	return " BENCH='" + strings.Join(flags, " ") + "'"
 }
 
 // shapeOf writes a shape within a sentence.

@@ -11,6 +11,7 @@ import (
 
 // Plan says what is measured and for how long.
 type Plan struct {
+	Flags       []string      // that the program was given, but for where to write
 	Quick       bool          // the figures mean nothing
 	Repetitions int           // of everything
 	For         time.Duration // of one engine's cost in one repetition

@@ -68,6 +68,9 @@ func writeJUnit(opts *testOptions, r *testResult, failed error) error {
 			doc.add(mutantSuite(run, demanded))
 		}
 	}
+	if s := demandSuite(opts, r); failed == nil && len(s.Cases) > 0 {
+		doc.add(s)
+	}
 	if failed != nil {
 		doc.add(errorSuite(failed))
 	}
@@ -146,6 +149,29 @@ func mutantSuite(run policyRun, demanded bool) junitSuite {
 			c.Failure = &junitFault{Type: m.Kind, Message: m.Change + " is not noticed", Text: m.Position.String() + ": " + m.Hint}
 		} else if !m.Caught {
 			c.Skipped = &junitSkipped{Message: m.Change + " is not noticed: " + m.Hint}
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	return s
+}
+
+// demandSuite has a case for each coverage that was demanded, which fails where
+// the command does.
+func demandSuite(opts *testOptions, r *testResult) junitSuite {
+	s := junitSuite{Name: "coverage demanded"}
+	for _, d := range []struct {
+		flag       string
+		least, got float64
+	}{
+		{"--min-coverage", opts.MinCoverage, r.Coverage},
+		{"--min-clause-coverage", opts.MinClauseCoverage, r.ClauseCoverage},
+	} {
+		if d.least <= 0 {
+			continue
+		}
+		c := junitCase{Name: fmt.Sprintf("%s %s", d.flag, percent(d.least)), Class: "coverage"}
+		if d.got < d.least {
+			c.Failure = &junitFault{Type: "coverage", Message: fmt.Sprintf("%s of %s are covered", percent(d.got), percent(d.least))}
 		}
 		s.Cases = append(s.Cases, c)
 	}

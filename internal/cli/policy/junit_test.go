@@ -128,6 +128,18 @@ func TestJUnit(t *testing.T) {
 	if diff := cmp.Diff(elapsed.ReplaceAllString(first, ""), elapsed.ReplaceAllString(second, "")); diff != "" {
 		t.Errorf("two runs (-first +second):\n%s", diff)
 	}
+	r := junitResult()
+	if err := writeJUnit(&testOptions{JUnit: file, MinCoverage: r.Coverage, MinClauseCoverage: r.ClauseCoverage + 1}, r, nil); err != nil {
+		t.Fatal(err)
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkJUnit(t, src)
+	if want := `<testcase name="--min-clause-coverage `; !strings.Contains(string(src), want) || !strings.Contains(string(src), `<failure type="coverage"`) {
+		t.Errorf("coverage that was demanded is no failure:\n%s", src)
+	}
 	if demanded := write(0, 90, nil); !strings.Contains(demanded, `<testsuite name="mutants of acme/p" tests="2" failures="1" errors="0" skipped="0">`) {
 		t.Errorf("a mutant that had to be noticed is no failure:\n%s", demanded)
 	}

@@ -66,6 +66,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	if *quick {
 		plan = suite.Quick()
 	}
+	plan.Flags = shown(flags)
 	if *headline {
 		plan.Shapes = []workload.Shape{plan.Headline}
 	}
@@ -86,6 +87,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 		return err
 	}
 	return write(results, *file, out)
+}
+
+// shown returns the flags that say what is measured.
+func shown(flags *flag.FlagSet) []string {
+	var out []string
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != "out" {
+			out = append(out, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	return out
 }
 
 // write writes the report into the file, or to out, and the targets to out in
