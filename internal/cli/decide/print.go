@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/explain"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
 
@@ -57,9 +58,7 @@ func unmet(c *mesh.Clause) string {
 	}
 	found := make([]string, len(c.Fields))
 	for i, f := range c.Fields {
-		if found[i] = f.Field + " is not stated"; f.Value != nil {
-			found[i] = fmt.Sprintf("%s is %v", f.Field, f.Value)
-		}
+		found[i] = f.Field + " is " + explain.ValueText(f.Value)
 	}
 	return strings.Join(found, ", ") + "; wanted: " + c.Wanted
 }

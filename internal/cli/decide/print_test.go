@@ -48,7 +48,7 @@ DENIED
   acme/guard r (high)
       no
       data.retentionDays is 90; wanted: at most 30
-      a is x, b is not stated; wanted: a == b
+      a is x, b is absent; wanted: a == b
       not met: night()
       controls: gdpr:Art.5, gdpr:Art.6
       do: ask
