@@ -49,6 +49,7 @@ type PolicyInfo struct {
 // Program is a compiled set of policies. It is immutable and safe for
 // concurrent use.
 type Program struct {
+	back     BackEnd
 	policies []*compiledPolicy
 	phases   [2]*rulebook // by Phase
 }
@@ -104,7 +105,7 @@ func CompileWith(policies []Policy, back BackEnd) (*Program, error) {
 
 // newProgram lowers the rules of policies.
 func newProgram(policies []*compiledPolicy, back BackEnd) *Program {
-	p := &Program{policies: policies}
+	p := &Program{back: back, policies: policies}
 	var inline, deferred []*compiledPolicy
 	for _, c := range policies {
 		if c.info.Mode == mesh.ModeAudit {
@@ -200,7 +201,7 @@ func (p *Program) Enforced() *Program {
 		enforced.info.Mode, enforced.info.Weakened = mesh.ModeEnforce, false
 		policies[i] = &enforced
 	}
-	return newProgram(policies, Bitmaps)
+	return newProgram(policies, p.back)
 }
 
 // strictest returns the stricter of two modes.

@@ -189,43 +189,75 @@ func (b *builder) draftColumn(blk *block, slot int32, says map[int]said) draft {
 		}
 		return d
 	}
-	states := d.classes(s, says)
+	literals := b.readLiterals(says, s.place.kind())
+	states := d.classes(s, literals)
 	if s.place.kind() == shape.String {
-		d.fillTexts(valid, says, states)
+		d.fillTexts(valid, literals, states)
 		return d
 	}
 	d.grow(valid, len(states))
-	for bit, said := range says {
-		judge := newJudge(said.literal)
+	for _, l := range literals {
 		for i, st := range states {
-			d.put(i, bit, judge(st))
+			d.put(i, l.bit, l.judge(st))
 		}
 	}
 	return d
 }
 
+// literal is what one clause says of a place, ready to be judged.
+type literal struct {
+	bit int
+	*reading
+}
+
+// reading is a term as a literal. A condition stands in many clauses of its
+// rule, and is read once.
+type reading struct {
+	judge     judge
+	constants []value
+}
+
+// readLiterals returns the literals of clauses, in their order.
+func (b *builder) readLiterals(says map[int]said, kind shape.Kind) []literal {
+	out := make([]literal, 0, len(says))
+	for _, bit := range slices.Sorted(maps.Keys(says)) {
+		t := says[bit].literal
+		r := b.readings[t]
+		if r == nil {
+			r = &reading{newJudge(t), constantsOf(t, kind)}
+			b.readings[t] = r
+		}
+		out = append(out, literal{bit, r})
+	}
+	return out
+}
+
 // fillTexts makes the rows of a text. A literal is the same for all texts it
 // does not name, so that a row is that of other texts but for the few literals
 // that name its own.
-func (d *draft) fillTexts(valid []uint64, says map[int]said, states []state) {
+func (d *draft) fillTexts(valid []uint64, literals []literal, states []state) {
 	d.grow(valid, firstSymbol)
-	judges := make(map[int]judge, len(says))
-	for bit, said := range says {
-		judges[bit] = newJudge(said.literal)
-		d.put(absentSymbol, bit, judges[bit](states[absentSymbol]))
-		d.put(otherSymbol, bit, judges[bit](states[otherSymbol]))
+	for _, l := range literals {
+		d.put(absentSymbol, l.bit, l.judge(states[absentSymbol]))
+		d.put(otherSymbol, l.bit, l.judge(states[otherSymbol]))
 	}
 	rowOf := make(map[string]int, len(states))
 	for i, st := range states[firstSymbol:] {
-		rowOf[st.value.text] = firstSymbol + i
+		if st.value.kind == text {
+			rowOf[st.value.text] = firstSymbol + i
+		}
 		d.rows = append(d.rows, d.rows[otherSymbol*d.width:][:d.width]...)
 		if d.falses != nil {
 			d.falses = append(d.falses, d.falses[otherSymbol*d.width:][:d.width]...)
 		}
 	}
-	for bit, said := range says {
-		for _, constant := range constantsOf(said.literal, shape.String) {
-			d.put(rowOf[constant.text], bit, judges[bit](state{true, constant}))
+	last := len(states) - 1
+	for _, l := range literals {
+		for _, constant := range l.constants {
+			d.put(rowOf[constant.text], l.bit, l.judge(state{true, constant}))
+		}
+		if last >= firstSymbol && states[last].value.kind == none {
+			d.put(last, l.bit, l.judge(states[last]))
 		}
 	}
 }
@@ -263,12 +295,12 @@ func assign(bits []uint64, i int, v bool) {
 // classes returns the classes of a place that the literals tell apart, each
 // with a representative, and notes how to find the class of a value. The first
 // one is that there is none.
-func (d *draft) classes(s *slot, says map[int]said) []state {
+func (d *draft) classes(s *slot, literals []literal) []state {
 	kind := s.place.kind()
 	var constants []value
 	seen := map[value]bool{}
-	for _, bit := range slices.Sorted(maps.Keys(says)) {
-		for _, c := range constantsOf(says[bit].literal, kind) {
+	for _, l := range literals {
+		for _, c := range l.constants {
 			if !seen[c] {
 				seen[c] = true
 				constants = append(constants, c)
@@ -286,12 +318,13 @@ func (d *draft) classes(s *slot, says map[int]said) []state {
 	return []state{{}, {present: true}}
 }
 
-// textClasses are absent, any other value, and one per constant.
+// textClasses are absent, any other value, and one per constant; last, in a
+// free-form map, what has no value.
 func (d *draft) textClasses(s *slot, constants []value) []state {
 	states := []state{{}, otherText(constants)}
 	d.find = findFew
 	if len(constants) > fewSymbols {
-		d.find, d.many = findMany, newTable(len(constants))
+		d.find, d.many = findMany, newTable(len(constants)+1)
 	}
 	for i, c := range constants {
 		states = append(states, state{true, c})
@@ -301,7 +334,15 @@ func (d *draft) textClasses(s *slot, constants []value) []state {
 			d.many.put(symbol, uint32(firstSymbol+i))
 		}
 	}
-	return states
+	if s.place.key == "" {
+		return states
+	}
+	if d.find == findFew {
+		d.keys = append(d.keys, foreignSymbol)
+	} else {
+		d.many.put(foreignSymbol, uint32(len(states)))
+	}
+	return append(states, state{present: true})
 }
 
 // numberClasses are absent, not a number, and then each constant between the

@@ -41,6 +41,10 @@ type builder struct {
 	byText  map[string]int32
 	byName  map[string]int32
 	rules   []Rule
+	// readings are of the literals so far. A term is about one place, so that
+	// it reads the same everywhere.
+	readings map[*term.Term]*reading
+	splits   int // how many more clauses being in several slices may take
 }
 
 // keyPlaces are what slices are looked up by.
@@ -53,7 +57,7 @@ const dimensions = 3
 // Build compiles rules. Their order is that of the results.
 func Build(rules []Rule, opts Options) *Matcher {
 	b := &builder{
-		Options: opts, rules: rules,
+		Options: opts, rules: rules, splits: maxSplits, readings: map[*term.Term]*reading{},
 		byPlace: map[place]int32{}, byText: map[string]int32{}, byName: map[string]int32{},
 	}
 	m := &Matcher{rules: len(rules), demands: make([][]Clause, len(rules))}
@@ -143,8 +147,13 @@ type variant struct {
 	prepared
 }
 
-// maxVariants bounds the slices one rule is in.
-const maxVariants = 256
+// The clauses that one rule, and all of them together, may take for being in
+// several slices. A rule that would take more is looked at by more actions than
+// those it is about, and asks for the key like for any other field.
+const (
+	maxSplit  = 4096
+	maxSplits = 1 << 19
+)
 
 // variants returns the slices of a rule. Where the condition would be an error
 // on an action without the key leaf, the slice of those has the rule, too.
@@ -159,8 +168,12 @@ func (b *builder) variants(p prepared) []variant {
 			continue
 		}
 		texts, whenAbsent, ok := accepted(about, key.kind())
-		if n := len(out) * (len(texts) + 1); !ok || n > maxVariants {
+		clauses := len(out) * (len(texts) + 1) * (len(p.demands) + 1)
+		if !ok || clauses > maxSplit || clauses > b.splits || len(b.slots[b.placeSlot(key)].symbols)+len(texts) >= anySymbol-firstSymbol {
 			continue
+		}
+		if len(texts) > 1 || len(out) > 1 {
+			b.splits -= clauses
 		}
 		out = b.split(out, d, texts, whenAbsent)
 	}
@@ -198,7 +211,7 @@ func (b *builder) split(variants []variant, dimension int, texts []string, whenA
 			rest.key = v.key.with(dimension, s.symbol(text))
 			out = append(out, rest)
 		}
-		if whenAbsent == Error {
+		if whenAbsent == Error && !key.leaf.Field.Required {
 			v.key = v.key.with(dimension, absentSymbol)
 			out = append(out, v)
 		}

@@ -125,7 +125,7 @@ func compileIn(t *term.Term) test {
 		leaf := list.Leaf
 		return func(in *Input) Truth {
 			v, texts := a(in), leaf.Texts(in.action)
-			if v.kind == none || texts == nil {
+			if v.kind == none || texts == nil || !in.step(len(texts)) {
 				return Error
 			}
 			return truth(v.kind == text && slices.Contains(texts, v.text))

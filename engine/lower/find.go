@@ -13,6 +13,8 @@ const (
 	otherSymbol  = 1 // present: what no rule names, an object, any number
 	nanSymbol    = 2 // of a number only
 	firstSymbol  = 2 // of the texts that rules name; of a Bool, 1 is false and 2 true
+	// foreignSymbol is what a free-form map holds that has no value.
+	foreignSymbol = 1<<32 - 1
 )
 
 var nan = math.NaN()
@@ -44,8 +46,11 @@ func (s *slot) load(a *mesh.Action) placeValue {
 		if !ok {
 			return placeValue{}
 		}
-		if text, ok := v.(string); ok {
-			return s.text(text)
+		switch x := valueOf(v); x.kind {
+		case text:
+			return s.text(x.text)
+		case none:
+			return placeValue{symbol: foreignSymbol}
 		}
 		return placeValue{symbol: otherSymbol}
 	}

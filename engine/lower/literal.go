@@ -91,7 +91,7 @@ func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
 	}
 	// Each number makes two classes, which all literals of a block have to be
 	// judged for.
-	const manyNumbers = 64
+	const manyNumbers = 16
 	if len(constants) > manyNumbers && (a.Kind == term.Int || a.Kind == term.Float) {
 		return nil, nil, false
 	}
@@ -186,7 +186,7 @@ func newJudge(t *term.Term) judge {
 			set[valueOf(c).as(placeRead(read).kind())] = true
 		}
 		return func(s state) Truth {
-			if !s.present {
+			if s.value.kind == none {
 				return Error
 			}
 			return truth(set[s.value])

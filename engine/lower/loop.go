@@ -5,10 +5,36 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// MaxLoop is the number of elements a loop of the engine's own looks at. The
-// decoder accepts no longer list; one that comes by the Go API has no value, as
-// it would cost too much in cel-go.
-const MaxLoop = 10_000
+// MaxSteps bounds what the loops of one predicate may cost: the elements they
+// look at, times the parts of what is asked of each. Beyond it the predicate
+// has no value, as where cel-go finds that an expression costs too much. The
+// longest list that the decoder accepts stays far below it, unless a loop
+// compares it with another.
+const MaxSteps = 1_000_000
+
+// stepsBetweenLooks is how many steps pass between two looks at whether anybody
+// still waits for the result.
+const stepsBetweenLooks = 1 << 14
+
+// step counts what a loop does and reports whether it may go on.
+func (in *Input) step(n int) bool {
+	before := in.steps
+	in.steps += n
+	if in.steps > MaxSteps {
+		return false
+	}
+	if before/stepsBetweenLooks != in.steps/stepsBetweenLooks && in.ctx != nil {
+		return in.ctx.Err() == nil
+	}
+	return true
+}
+
+// weight is the number of parts of a term.
+func weight(t *term.Term) int {
+	n := 0
+	t.Walk(func(*term.Term) bool { n++; return true })
+	return n
+}
 
 // element is what the loop variable stands for.
 type element struct {
@@ -18,15 +44,18 @@ type element struct {
 
 // compileLoop is list.exists, which True decides, or list.all, which False does.
 func compileLoop(t *term.Term, decisive Truth) test {
-	leaf, body := t.Args[0].Leaf, compileTest(t.Args[1])
+	leaf, body, cost := t.Args[0].Leaf, compileTest(t.Args[1]), weight(t.Args[1])
 	if t.Args[0].Kind == term.Texts {
 		return func(in *Input) Truth {
 			texts := leaf.Texts(in.action)
-			if texts == nil || len(texts) > MaxLoop {
+			if texts == nil {
 				return Error
 			}
 			out := decisive.not()
 			for _, s := range texts {
+				if !in.step(cost) {
+					return Error
+				}
 				in.element.text = s
 				switch body(in) {
 				case decisive:
@@ -40,11 +69,14 @@ func compileLoop(t *term.Term, decisive Truth) test {
 	}
 	return func(in *Input) Truth {
 		findings := leaf.Findings(in.action)
-		if findings == nil || len(findings) > MaxLoop {
+		if findings == nil {
 			return Error
 		}
 		out := decisive.not()
 		for i := range findings {
+			if !in.step(cost) {
+				return Error
+			}
 			in.element.finding = &findings[i]
 			switch body(in) {
 			case decisive:

@@ -1,9 +1,11 @@
 package lower_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -333,6 +335,140 @@ func TestLongLists(t *testing.T) {
 		got := match(t, m, &mesh.Action{Data: &mesh.Data{Purpose: &tt.purpose, RetentionDays: &tt.days}})
 		if len(got.Violations) != tt.want || len(got.Failures) > 0 {
 			t.Errorf("%s, %d: %d violations, %d failures; want %d, 0", tt.purpose, tt.days, len(got.Violations), len(got.Failures), tt.want)
+		}
+	}
+}
+
+// compileWith is compile for an env with predicates.
+func compileWith(t testing.TB, source string, predicates ...string) *term.Term {
+	t.Helper()
+	e, err := expr.NewEnv(nil, predicates...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, issues := e.Compile(source)
+	if x == nil {
+		t.Fatalf("%s: %v", source, issues)
+	}
+	return x.Term(nil)
+}
+
+// TestPredicateInALoop asks a predicate that has a loop of its own from within a
+// loop.
+func TestPredicateInALoop(t *testing.T) {
+	t.Parallel()
+	opts := lower.Options{Definitions: map[string]*term.Term{"marked": compile(t, `data.categories.exists(c, c == "pii")`)}}
+	for _, source := range []string{
+		`data.fields.exists(f, marked() && f == "email")`, `data.fields.exists(f, f == "email" && marked())`,
+		`!data.fields.all(f, !marked() || f != "email")`,
+	} {
+		for _, back := range []lower.BackEnd{lower.Bitmaps, lower.Closures} {
+			opts.BackEnd = back
+			m := lower.Build([]lower.Rule{{Require: compileWith(t, source, "marked")}}, opts)
+			got := match(t, m, &mesh.Action{Data: &mesh.Data{Fields: []string{"name", "email"}, Categories: []string{"pii", "other"}}})
+			if len(got.Violations)+len(got.Failures) > 0 {
+				t.Errorf("%s, back end %d: violations %v, failures %v", source, back, got.Violations, got.Failures)
+			}
+		}
+	}
+}
+
+// TestLoopsAreBounded compares two lists of the greatest length with each other,
+// which has no value; each of them alone has one.
+func TestLoopsAreBounded(t *testing.T) {
+	t.Parallel()
+	list := func(prefix string) []string {
+		out := make([]string, 10_000)
+		for i := range out {
+			out[i] = fmt.Sprint(prefix, i)
+		}
+		return out
+	}
+	m := lower.Build([]lower.Rule{
+		{Require: compile(t, `data.fields.exists(f, f in data.categories)`)},
+		{Require: compile(t, `data.fields.exists(f, f == "f9999")`)},
+		{Require: compile(t, `"c9999" in data.categories`)},
+	}, lower.Options{})
+	a := &mesh.Action{Data: &mesh.Data{Fields: list("f"), Categories: list("c")}}
+	got := match(t, m, a)
+	if want := []lower.Failure{{Rule: 0}}; !slices.Equal(got.Failures, want) || len(got.Violations) > 0 {
+		t.Errorf("failures %v, violations %v, want failures %v", got.Failures, got.Violations, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m = lower.Build([]lower.Rule{{Require: compile(t, `data.fields.all(f, f != "a" && f != "b" && f != "c")`)}}, lower.Options{})
+	var in lower.Input
+	var out lower.Matches
+	m.Bind(ctx, a, &in)
+	m.Match(&in, &out)
+	if len(out.Failures) != 1 {
+		t.Errorf("a loop that nobody waits for goes on: failures %v", out.Failures)
+	}
+}
+
+// TestForeignValues puts into a free-form map what no JSON is decoded to.
+func TestForeignValues(t *testing.T) {
+	t.Parallel()
+	rules := []lower.Rule{
+		{Require: compile(t, `has(context.x) && context.x == "5"`)}, {Require: compile(t, `context.x != "5"`)},
+		{Require: compile(t, `has(context.x)`)}, {When: compile(t, `context.x in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "5"]`)},
+	}
+	for _, back := range []lower.BackEnd{lower.Bitmaps, lower.Closures} {
+		m := lower.Build(rules, lower.Options{BackEnd: back})
+		for _, v := range []any{mesh.AgentID("5"), &struct{}{}, []int{5}, uint64(5)} {
+			got := match(t, m, &mesh.Action{Context: map[string]any{"x": v}})
+			want := []lower.Failure{{Rule: 0}, {Rule: 1}, {Rule: 3, When: true}}
+			if !slices.Equal(got.Failures, want) || len(got.Violations) > 0 {
+				t.Errorf("%T, back end %d: failures %v, violations %v", v, back, got.Failures, got.Violations)
+			}
+		}
+	}
+}
+
+// TestManyKeys has rules that are about many types of action each, with many
+// demands: being in a slice for each would take the memory of thousands.
+func TestManyKeys(t *testing.T) { // by itself: it looks at what is allocated
+	var types, demands string
+	for i := range 250 {
+		types += fmt.Sprintf(`, "t%d"`, i)
+	}
+	for i := range 60 {
+		demands += fmt.Sprintf(` && data.region != "r%d"`, i)
+	}
+	var rules []lower.Rule
+	for i := range 40 {
+		rules = append(rules, lower.Rule{
+			When:    compile(t, fmt.Sprintf(`action.type in ["own%d"%s]`, i, types)),
+			Require: compile(t, fmt.Sprintf(`data.purpose != "p%d"%s && data.retentionDays < 9`, i, demands)),
+		})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m := lower.Build(rules, lower.Options{})
+	runtime.ReadMemStats(&after)
+	if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 100 {
+		t.Errorf("building the rules takes %d MiB", mib)
+	}
+	got := match(t, m, &mesh.Action{Action: mesh.Operation{Type: "t7"}, Data: &mesh.Data{Purpose: ptr("p7"), Region: ptr("x"), RetentionDays: ptr(int64(1))}})
+	if want := []lower.Violation{{Rule: 7}}; !slices.Equal(got.Violations, want) || len(got.AppendLooked(nil)) != len(rules) {
+		t.Errorf("violations %v of %d rules, want %v", got.Violations, len(got.AppendLooked(nil)), want)
+	}
+}
+
+// TestPathsAreOne looks at keys whose paths read alike.
+func TestPathsAreOne(t *testing.T) {
+	t.Parallel()
+	m := lower.Build([]lower.Rule{{Require: compile(t, `context["a.b"] == 1 || context.a.b == 2`)}}, lower.Options{})
+	for _, tt := range []struct {
+		context map[string]any
+		met     bool
+	}{
+		{map[string]any{"a.b": int64(1), "a": map[string]any{"b": int64(7)}}, true},
+		{map[string]any{"a.b": int64(7), "a": map[string]any{"b": int64(2)}}, true},
+		{map[string]any{"a.b": int64(2), "a": map[string]any{"b": int64(1)}}, false},
+	} {
+		if got := match(t, m, &mesh.Action{Context: tt.context}); (len(got.Violations) == 0) != tt.met || len(got.Failures) > 0 {
+			t.Errorf("%v: violations %v, failures %v", tt.context, got.Violations, got.Failures)
 		}
 	}
 }

@@ -57,6 +57,7 @@ type Input struct {
 	stamp   uint32       // of the binding
 	asked   uint32       // of the matching; a predicate is decided once for each
 	element element
+	steps   int      // that the loops of a predicate took
 	alive   []uint64 // clauses that are not true so far, and the word for errors
 	falses  []uint64 // clauses that are false
 }
@@ -118,6 +119,10 @@ func (m *Matcher) slice(in *Input, shape sliceShape) *slice {
 	return nil
 }
 
+// Release forgets the action, so that memory which is kept for another does not
+// keep it alive.
+func (in *Input) Release() { in.action, in.ctx, in.element = nil, nil, element{} }
+
 // Action returns the action that is bound.
 func (in *Input) Action() *mesh.Action { return in.action }
 
@@ -165,7 +170,11 @@ func (in *Input) predicate(slot int32) Truth {
 	if m := in.memo[slot]; m>>truthBits == in.asked {
 		return Truth(m & (1<<truthBits - 1))
 	}
+	// A loop may ask a predicate that has loops of its own.
+	element, steps := in.element, in.steps
+	in.steps = 0
 	v := in.matcher.slots[slot].test(in)
+	in.element, in.steps = element, steps
 	in.memo[slot] = in.asked<<truthBits | uint32(v)
 	return v
 }

@@ -52,8 +52,9 @@ func (v value) truth() Truth {
 	return truth(v.i == 1)
 }
 
-// valueOf makes a value of what a free-form map holds. The decoder makes int64
-// and float64; the smaller numbers come from callers of the Go API.
+// valueOf makes a value of what a free-form map holds: what the decoder makes of
+// JSON, and the other numbers that callers of the Go API have. What else they
+// put there has no value.
 func valueOf(v any) value {
 	switch v := v.(type) {
 	case nil:
@@ -68,7 +69,17 @@ func valueOf(v any) value {
 		return textValue(v)
 	case int:
 		return intValue(int64(v))
+	case int8:
+		return intValue(int64(v))
+	case int16:
+		return intValue(int64(v))
 	case int32:
+		return intValue(int64(v))
+	case uint8:
+		return intValue(int64(v))
+	case uint16:
+		return intValue(int64(v))
+	case uint32:
 		return intValue(int64(v))
 	case float32:
 		return floatValue(float64(v))
@@ -180,11 +191,10 @@ func equalObjects(a, b any) Truth {
 func (v value) order(op term.Op, w value) Truth {
 	var c int
 	switch {
-	case v.kind == none || w.kind == none:
-		return Error
-	case v.isNaN() || w.isNaN():
-		return False
 	case v.isNumber() && w.isNumber():
+		if v.isNaN() || w.isNaN() {
+			return False
+		}
 		c = v.compareNumber(w)
 	case v.kind == text && w.kind == text:
 		c = strings.Compare(v.text, w.text)
@@ -241,7 +251,10 @@ func newScalarSet(values []any) (*scalarSet, bool) {
 		case string:
 			s.texts[v] = true
 		case int64:
-			s.ints[v], s.all[float64(v)] = true, true
+			s.ints[v] = true
+			if int64(float64(v)) == v {
+				s.all[float64(v)] = true
+			}
 		case float64:
 			s.floats[v], s.all[v] = true, true
 		default:
@@ -251,14 +264,14 @@ func newScalarSet(values []any) (*scalarSet, bool) {
 	return s, true
 }
 
-// has reports whether a value equals an element: two integers exactly, other
-// numbers as floats.
+// has reports whether a value equals an element. Numbers of two types are equal
+// if the one is exactly the other, as in the sets that cel-go makes of lists.
 func (s *scalarSet) has(v value) bool {
 	switch v.kind {
 	case text:
 		return s.texts[v.text]
 	case integer:
-		return s.ints[v.i] || s.floats[float64(v.i)]
+		return s.ints[v.i] || s.floats[float64(v.i)] && int64(float64(v.i)) == v.i
 	case float:
 		return s.all[v.f]
 	}

@@ -20,6 +20,13 @@ type Place struct {
 
 const keyMark = "\x00"
 
+// Keys may have any characters; that of the mark, and the one that escapes it,
+// are escaped.
+var (
+	escapeKey   = strings.NewReplacer("\x00", "\x01z", "\x01", "\x01o")
+	unescapeKey = strings.NewReplacer("\x01z", "\x00", "\x01o", "\x01")
+)
+
 // PlaceOf returns the place that a Read, Has, Key or HasKey looks at; the zero
 // Place for other terms.
 func PlaceOf(t *term.Term) Place {
@@ -49,7 +56,9 @@ func PlaceAt(path string) Place {
 }
 
 // below returns the place of a key of what stands at p.
-func (p Place) below(key string) Place { return Place{p.leaf, p.keys + keyMark + key} }
+func (p Place) below(key string) Place {
+	return Place{p.leaf, p.keys + keyMark + escapeKey.Replace(key)}
+}
 
 // freeForm reports whether what stands at p may have keys.
 func (p Place) freeForm() bool {
@@ -95,10 +104,20 @@ func (p Place) String() string {
 	if p.leaf == nil {
 		return ""
 	}
-	return p.leaf.Path + strings.ReplaceAll(p.keys, keyMark, ".")
+	path := p.leaf.Path
+	for _, key := range p.keyList() {
+		path = term.Below(path, key)
+	}
+	return path
 }
 
-func (p Place) keyList() []string { return strings.Split(p.keys, keyMark)[1:] }
+func (p Place) keyList() []string {
+	keys := strings.Split(p.keys, keyMark)[1:]
+	for i, key := range keys {
+		keys[i] = unescapeKey.Replace(key)
+	}
+	return keys
+}
 
 // Value is what may stand at a place. The zero Value is that nothing does.
 type Value struct {

@@ -27,6 +27,9 @@ func (t *Term) Reads() []*Term {
 	return out
 }
 
+// isPlace reports whether a term is the value at a place, and not computed.
+func (t *Term) isPlace() bool { return t.Op == Read || t.Op == Key || t.Op == Element }
+
 // Path returns the place that a Read, Has, Key or HasKey looks at, as
 // data.purpose or tool.args.amount.
 func (t *Term) Path() string {
@@ -34,9 +37,17 @@ func (t *Term) Path() string {
 	case Read, Has:
 		return t.Leaf.Path
 	case Key, HasKey:
-		return t.Args[0].Path() + "." + t.Name
+		return Below(t.Args[0].Path(), t.Name)
 	}
 	return t.String()
+}
+
+// Below returns the path of a key of the map at path.
+func Below(path, key string) string {
+	if identifier(key) {
+		return path + "." + key
+	}
+	return path + "[" + strconv.Quote(key) + "]"
 }
 
 // ValueIn returns what an action says at the place that t looks at: a Go value
@@ -142,7 +153,7 @@ func (t *Term) words(negated bool) string {
 	case And, Or:
 		return t.joinedWords(negated)
 	case Eq, Ne, Lt, Le, Gt, Ge:
-		if t.Args[1].Op == Const {
+		if t.Args[1].Op == Const && t.Args[0].isPlace() {
 			return relationWords(t.Op, negated) + constantText(t.Args[1].Value)
 		}
 	case In:
@@ -150,7 +161,7 @@ func (t *Term) words(negated bool) string {
 	case Exists, All:
 		return t.loopWords(negated)
 	case StartsWith, EndsWith, Contains:
-		if t.Args[1].Op == Const && !negated {
+		if t.Args[1].Op == Const && t.Args[0].isPlace() && !negated {
 			return map[Op]string{StartsWith: "begins with ", EndsWith: "ends with ", Contains: "contains "}[t.Op] + constantText(t.Args[1].Value)
 		}
 	}
@@ -191,7 +202,7 @@ func relationWords(op Op, negated bool) string {
 func (t *Term) membershipWords(negated bool) string {
 	a, list := t.Args[0], t.Args[1]
 	switch {
-	case list.Op == Const && a.Op != Const:
+	case list.Op == Const && a.isPlace():
 		if elements, ok := list.Value.([]any); ok && len(elements) == 0 && negated {
 			return "stated"
 		}
@@ -199,7 +210,7 @@ func (t *Term) membershipWords(negated bool) string {
 			return "none of " + constantText(list.Value)
 		}
 		return "one of " + constantText(list.Value)
-	case a.Op == Const:
+	case a.Op == Const && list.isPlace():
 		if negated {
 			return "without " + constantText(a.Value)
 		}

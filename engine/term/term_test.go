@@ -49,7 +49,9 @@ func TestStringAndWanted(t *testing.T) {
 		{`timestamp.getHours() > rule.limit`, `(timestamp.getHours() > 5)`, `(timestamp.getHours() > 5)`},
 		{`context["odd name"] == null`, `context["odd name"] == null`, "null"},
 		{`true && has(action.name)`, `has(action.name)`, "stated"},
-		{`size(data.fields) > 0 || false`, `size(data.fields) > 0`, "more than 0"},
+		{`size(data.fields) > 0 || false`, `size(data.fields) > 0`, "size(data.fields) > 0"},
+		{`10 - data.retentionDays > 3`, `10 - data.retentionDays > 3`, `10 - data.retentionDays > 3`},
+		{`tool.args.amount in [1, 2]`, `tool.args.amount in [1, 2]`, "one of 1, 2"},
 	}
 	for _, tt := range tests {
 		term := parse(t, tt.source)

@@ -42,7 +42,6 @@ type deciding struct {
 func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, out *mesh.Decision) deciding {
 	s, _ := p.scratch.Get().(*scratch)
 	r := &s.result
-	*r = engine.Result{} // what it held belongs to another decision
 	start := time.Now()
 	set.Program.Bind(ctx, a, engine.Inline, &s.input)
 	set.Program.Decide(&s.input, &s.verdict)
@@ -57,6 +56,8 @@ func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, out *mesh.
 		AuditLog:        p.entry(a, start.UTC()),
 	}
 	out.AuditLog.PolicyEvaluations = notNil(r.Policies)
+	s.input.Release()
+	s.result = engine.Result{} // what it holds belongs to the decision
 	p.scratch.Put(s)
 	p.requireSets(set, out)
 	if !out.Allowed {

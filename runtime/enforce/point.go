@@ -123,7 +123,7 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	set := p.current.Load()
 	decisions := make([]mesh.Decision, len(actions))
 	if p.opts.UnrecordedUnsafe {
-		return p.decideUnrecorded(ctx, set, decisions, actions, caller, last, start), nil
+		return p.decideUnrecorded(ctx, set, decisions, actions, last)
 	}
 	records := make([]journal.Record, len(actions))
 	enforcing := make([]bool, len(actions))
@@ -157,8 +157,12 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 }
 
 // decideUnrecorded is the rest of decideAll where nothing is recorded.
-func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh.Decision, actions []*mesh.Action, caller Caller, last func(*mesh.Decision) bool, start time.Time) []mesh.Decision {
+func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh.Decision, actions []*mesh.Action, last func(*mesh.Decision) bool) ([]mesh.Decision, error) {
+	start := time.Now()
 	for i, a := range actions {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("deciding: %w", context.Cause(ctx))
+		}
 		p.decide(ctx, set, a, &decisions[i])
 		if last(&decisions[i]) {
 			decisions = decisions[:i+1]
@@ -171,7 +175,7 @@ func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh
 			p.opts.Observe(Observation{Decision: &decisions[i], Total: total})
 		}
 	}
-	return decisions
+	return decisions, nil
 }
 
 // Record appends an event that is no decision, such as a change of the set.

@@ -3,6 +3,7 @@ package pdp
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -22,9 +23,15 @@ type encoder struct {
 
 func (e *encoder) raw(s string) { e.out = append(e.out, s...) }
 
+// text writes a string. What is not UTF-8 is replaced: the decision was made and
+// recorded, and has to reach who asked.
 func (e *encoder) text(s string) {
-	var err error
-	if e.out, err = jsontext.AppendQuote(e.out, s); err != nil && e.err == nil {
+	before := len(e.out)
+	quoted, err := jsontext.AppendQuote(e.out, s)
+	if err != nil {
+		quoted, err = jsontext.AppendQuote(e.out[:before], strings.ToValidUTF8(s, "\uFFFD"))
+	}
+	if e.out = quoted; err != nil && e.err == nil {
 		e.err = fmt.Errorf("writing %q: %w", s, err)
 	}
 }

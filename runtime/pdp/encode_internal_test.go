@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,11 +76,12 @@ func TestEncoderIsGeneral(t *testing.T) {
 	}
 }
 
-func TestEncoderRefusesWhatIsNoText(t *testing.T) {
+// TestEncoderReplacesWhatIsNoText writes what encoding/json would write.
+func TestEncoderReplacesWhatIsNoText(t *testing.T) {
 	t.Parallel()
 	var e encoder
-	e.decision(&mesh.Decision{Mode: "\xff"})
-	if e.err == nil {
-		t.Errorf("accepts it: %s", e.out)
+	e.decision(&mesh.Decision{Mode: "a\xffb"})
+	if e.err != nil || !strings.Contains(string(e.out), `"mode":"a`+"\uFFFD"+`b"`) {
+		t.Errorf("error %v, wrote %s", e.err, e.out)
 	}
 }

@@ -67,7 +67,8 @@ type memory struct {
 // maxKept bounds the buffers that are kept for another request.
 const maxKept = 1 << 20
 
-// release keeps the memory of a request that was answered.
+// release keeps the memory of a request. Errors are written after that: what
+// they say is copied.
 func (s *server) release(m *memory) {
 	if cap(m.body) > maxKept || cap(m.answer.out) > maxKept {
 		return
@@ -141,10 +142,11 @@ func (s *server) limited(next handler) http.Handler {
 		defer s.bodies.Release(size)
 		m, _ := s.memory.Get().(*memory)
 		defer s.release(m)
-		var err error
-		if m.body, err = httpx.ReadBodyInto(w, r, decode.MaxBatchSize, m.body); err != nil {
+		body, err := httpx.ReadBodyInto(w, r, decode.MaxBatchSize, m.body)
+		if err != nil {
 			return err
 		}
+		m.body = body
 		select {
 		case s.inFlight <- struct{}{}:
 			defer func() { <-s.inFlight }()
