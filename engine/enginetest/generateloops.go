@@ -44,8 +44,11 @@ func (c *celWriter) loopTest(x, list string) cel {
 	c.hidden = x
 	defer func() { c.hidden = "" }()
 	test := c.textTest(member("%s", x), list)
-	if c.chance(70) {
+	switch n := c.random.IntN(100); {
+	case n < 60:
 		return test
+	case n < 75:
+		return c.besidePredicate(test)
 	}
 	path, dot := c.of(Text).Path, ""
 	if c.chance(40) {
@@ -53,6 +56,17 @@ func (c *celWriter) loopTest(x, list string) cel {
 		path, dot = c.of(Text).Path, "." // which no variable hides
 	}
 	return c.infix(test, pick(c.Generator, []string{"&&", "||"}), c.infix(member("%s%s", dot, path), "==", c.word(path)))
+}
+
+// besidePredicate joins a test within a loop with a predicate, which has loops
+// of its own, in front of it or behind it.
+func (c *celWriter) besidePredicate(test cel) cel {
+	asked := member("%s()", pick(c.Generator, []string{personalData, healthData}))
+	operator := pick(c.Generator, []string{"&&", "||"})
+	if c.chance(50) {
+		return c.infix(asked, operator, test)
+	}
+	return c.infix(test, operator, asked)
 }
 
 // objectsTest asks about a list of objects, such as content.findings.
@@ -78,7 +92,11 @@ func (c *celWriter) objectsTest() cel {
 
 func (c *celWriter) itemTruth(f Field, x string, depth int) cel {
 	if depth == 0 || c.chance(40) {
-		return c.itemTest(f, x)
+		test := c.itemTest(f, x)
+		if c.chance(20) {
+			return c.besidePredicate(test)
+		}
+		return test
 	}
 	return c.infix(c.itemTruth(f, x, depth-1), pick(c.Generator, []string{"&&", "||"}), c.itemTruth(f, x, depth-1))
 }
