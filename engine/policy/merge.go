@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
@@ -197,6 +198,7 @@ func (m *merger) rules(builtIn []Rule) []Rule {
 			out = append(out, r)
 		case ok:
 			narrowed.Added = r.Added
+			m.looksFurther(r, narrowed)
 			out = append(out, narrowed)
 			delete(rest, r.ID)
 		default:
@@ -221,6 +223,44 @@ func (m *merger) rules(builtIn []Rule) []Rule {
 		m.ownID(r)
 	}
 	return out
+}
+
+// looksFurther reports what the profile changes of what a rule of the base
+// looks at. The base denies by default what none of its rules looks at, and a
+// rule that looks at more leaves less to that: a narrower value may allow.
+func (m *merger) looksFurther(base, narrowed Rule) {
+	if !m.base.DenyByDefault || base.Added {
+		return
+	}
+	primitive := primitives.Lookup(base.Primitive)
+	keys := make([]string, len(primitive.Each))
+	for i, name := range primitive.Each {
+		keys[i], _ = base.Values[name].(string)
+	}
+	for _, parameter := range primitive.Parameters {
+		before, now := base.Values[parameter.Name()], narrowed.Values[parameter.Name()]
+		if !primitive.LooksBy(parameter) || same(before, now) {
+			continue
+		}
+		_, value := descend(yamldoc.Get(m.profile.own.root, "rules"), parameter.Path, keys)
+		if value == nil {
+			continue // the base's own
+		}
+		m.widens(m.profile.own.doc.Position(value), strings.Join(filled(parameter.Path, keys), "."), now, before,
+			"it says what the rule looks at, and the base denies by default what no rule of it looks at",
+			"leave it out to keep the base's value, and demand more by a rule of your own")
+	}
+}
+
+// filled puts the keys in the place of a path's asterisks.
+func filled(of string, keys []string) []string {
+	elements := strings.Split(of, ".")
+	for i, e := range elements {
+		if e == "*" {
+			elements[i], keys = keys[0], keys[1:]
+		}
+	}
+	return elements
 }
 
 // ownID reports a rule of the profile that has the id of one of the base.

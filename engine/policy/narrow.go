@@ -81,6 +81,14 @@ func missing(list, other any) []any {
 	return out
 }
 
+// same reports whether two values of a parameter say the same; the order of a
+// list says nothing.
+func same(a, b any) bool {
+	_, list := a.([]any)
+	_, too := b.([]any)
+	return reflect.DeepEqual(a, b) || list && too && len(missing(a, b)) == 0 && len(missing(b, a)) == 0
+}
+
 func toFloat(v any) (float64, bool) {
 	switch n := v.(type) {
 	case int64:

@@ -1,6 +1,7 @@
 package primitives
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -129,6 +130,12 @@ func (p *Primitive) RuleID(keys ...string) string {
 		b.WriteString(part)
 	}
 	return b.String()
+}
+
+// LooksBy reports whether the parameter takes part in what the rule looks at,
+// and not only in what it demands of that.
+func (p *Primitive) LooksBy(parameter Parameter) bool {
+	return regexp.MustCompile(`\brule\.` + regexp.QuoteMeta(parameter.Name()) + `\b`).MatchString(p.When)
 }
 
 // ControlsOf returns the controls of one framework that the rule can serve.

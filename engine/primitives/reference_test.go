@@ -34,7 +34,8 @@ explains the ideas; this page is exact.
   absent never satisfies it.
 - ` + "`rule.NAME`" + ` is what the policy says; the other names are [the action's](action.md). ` + "`personalData()`" + ` and ` + "`healthData()`" + `
   are explained [with the language](../policy-language.md#personal-data).
-- *A profile may* says how a policy that extends another may change the value, so that it never allows more.
+- *A profile may* says how a policy that extends another may change the value, so that the rule never allows more. Over a base
+  with ` + "`default: deny`" + ` it may not change what the condition of the rule reads either.
 - The controls are those the rule can serve. A policy's ` + "`framework`" + ` selects the ones its decisions name.
 `
 
