@@ -44,9 +44,14 @@ func (d dice) maybe(format string, args ...any) string {
 func (d dice) policy(head, ids string) string {
 	days := func() int { return 10 * (1 + d.IntN(3)) }
 	flag := func() string { return d.of("true", "true", "false") }
+	params, hosts := d.maybe("params: {limit: {type: integer, maximum: %d%s}, hosts: {type: array, items: {type: string}, enum: [a, b]%s}}",
+		days()+20, d.of("", fmt.Sprint(", default: ", days())), d.of("", ", default: "+d.some("a", "b"))), `["a"]`
+	if params != "" {
+		hosts = "params.hosts"
+	}
 	return "version: \"3.0.0\"\nname: n\n" + head +
 		d.maybe("default: %s", d.of("allow", "deny")) +
-		d.maybe("params: {limit: {type: integer, maximum: %d, default: %d}, hosts: {type: array, items: {type: string}, enum: [a, b], default: %s}}", days()+20, days(), d.some("a", "b")) +
+		params +
 		"rules:\n  data_collection:\n    prohibited_purposes: [z]\n" +
 		d.maybe("    consent_required: %s", flag()) +
 		d.maybe("    purpose_limitation: %s", flag()) +
@@ -58,7 +63,7 @@ func (d dice) policy(head, ids string) string {
 		"    right_to_erasure: {" + d.of("", "enabled: true", "enabled: false") + "}\n" +
 		d.maybe("    right_to_access: {response_time_hours: %d%s}", days(), d.of("", ", enabled: true", ", enabled: false", ", format: JSON")) +
 		"  custom:\n" +
-		d.maybe("    - {id: %s1, when: 'action.type == \"%s\"', require: 'has(egress.host) && egress.host in [\"a\"]'}", ids, d.of("egress", "data.read")) +
+		d.maybe("    - {id: %s1, when: 'action.type == \"%s\"', require: 'has(egress.host) && egress.host in %s'}", ids, d.of("egress", "data.read"), hosts) +
 		"    - {id: " + ids + "2, when: 'action.type == \"" + d.of("tool.call", "egress") + "\"', require: 'true'}\n" +
 		d.maybe("enforcement: {mode: %s}", d.of("enforce", "monitor", "audit"))
 }
@@ -109,9 +114,16 @@ func TestProfilesOnlyNarrow(t *testing.T) {
 	}
 }
 
+// compileOne compiles a document, with values of what has no default.
 func compileOne(t *testing.T, doc *policy.Document) *engine.Program {
 	t.Helper()
-	p, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc}})
+	given := map[string]any{}
+	for name, v := range map[string]any{"limit": 10, "hosts": []any{"b"}} {
+		if p := doc.Param(name); p != nil && p.Default == nil {
+			given[name] = v
+		}
+	}
+	p, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc, Params: given}})
 	if err != nil {
 		t.Fatal(err)
 	}

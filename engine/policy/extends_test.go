@@ -87,7 +87,8 @@ func TestResolve(t *testing.T) {
 	t.Parallel()
 	d, findings := resolve(t, profile(`default: deny
 params:
-  limit: {type: integer, maximum: 20, default: 5}
+  limit: {type: integer, maximum: 60, default: 50}
+  code: {type: string, default: ab}
   level: {type: string, enum: [low]}
   hosts: {type: array, items: {type: string, minLength: 3}, maxItems: 2}
   owner: {type: string, default: dpo}
@@ -127,7 +128,7 @@ enforcement:
 		t.Errorf("bases %v", d.Bases)
 	}
 	file := "acme/base@sha256:000000000000/policy.yaml"
-	for id, at := range map[string]string{"data_collection.consent_required": file + ":14:21", "data_storage.encryption.key_rotation_days": "p.yaml:15:31", "tls": file + ":23:12", "night": "p.yaml:18:12"} {
+	for id, at := range map[string]string{"data_collection.consent_required": file + ":14:21", "data_storage.encryption.key_rotation_days": "p.yaml:16:31", "tls": file + ":23:12", "night": "p.yaml:19:12"} {
 		if r := d.Rules[indexOf(ruleIDs(d), id)]; r.Position.String() != at || r.Added {
 			t.Errorf("%s stands at %s, want %s", id, r.Position, at)
 		}
@@ -141,8 +142,11 @@ enforcement:
 	if b := d.Bindings; len(b) != 2 || len(b[0].Controls) != 2 || b[0].Further || b[1].Rule.Value != "data_collection.consent_required" || !b[1].Further {
 		t.Errorf("controls: %+v", b)
 	}
-	if p := d.Param("limit"); *p.Minimum != 1 || *p.Maximum != 20 || p.Default != int64(5) || p.Position.File != "p.yaml" {
+	if p := d.Param("limit"); *p.Minimum != 1 || *p.Maximum != 60 || p.Default != int64(50) || p.Position.File != "p.yaml" {
 		t.Errorf("limit: %+v", p)
+	}
+	if p := d.Param("code"); p.Default != "ab" {
+		t.Errorf("code, of which the base leaves the default to others: %+v", p)
 	}
 	if p := d.Param("hosts"); *p.MinLength != 3 || *p.MaxLength != 20 || *p.MaxItems != 2 || p.Default == nil {
 		t.Errorf("hosts: %+v", p)
@@ -212,8 +216,10 @@ func TestResolveRefusesToWiden(t *testing.T) {
 		{"more elements", "rules: {}\nparams: {hosts: {type: array, items: {type: string}, maxItems: 6}}\n", `maxItems of the parameter hosts is 6`},
 		{"another pattern", "rules: {}\nparams: {code: {type: string, pattern: \"^ab\"}}\n", `pattern of the parameter code is "^ab", but the base acme/base has "^a": nobody can tell whether that is narrower`},
 		{"elements twice", "rules: {}\nparams: {tags: {type: array, items: {type: string}, uniqueItems: false}}\n", `uniqueItems of the parameter tags is false`},
-		{"a default that does not fit", "rules: {}\nparams: {limit: {type: integer, default: 101}}\n", `5:42 param-value default of parameter limit: 101 is more than 100, which the base demands`},
-		{"a base's default that no longer fits", "rules: {}\nparams: {limit: {type: integer, maximum: 10}}\n", `5:24 param-value the base's default no longer fits: parameter limit: 50 is more than 10 (add a default that fits)`},
+		{"a default that does not fit", "rules: {}\nparams: {code: {type: string, default: ba}}\n", `param-value default of parameter code: "ba" does not have the form "^a", which the base demands`},
+		{"another default", "rules: {}\nparams: {limit: {type: integer, default: 49}}\n", `5:42 widens-base default of the parameter limit is 49, but the base acme/base has 50: nobody can tell whether that is narrower (leave it out to keep the base's default: the subscription sets the parameter`},
+		{"a further host by default", "rules: {}\nparams: {hosts: {type: array, items: {type: string}, default: [evil.example]}}\n", `default of the parameter hosts is ["evil.example"], but the base acme/base has ["a.example"]`},
+		{"a base's default that no longer fits", "rules: {}\nparams: {limit: {type: integer, maximum: 10}}\n", `5:24 param-value the base's default no longer fits: parameter limit: 50 is more than 10 (leave it among the values, or extend a base that names no default)`},
 		{"bounds that leave nothing", "rules: {}\nparams: {limit: {type: integer, minimum: 101, default: 101}}\n", `5:42 param-value together with the base, minimum of the parameter limit is above maximum`},
 		{"a value that does not fit", "rules: {}\nparams: {code: {type: string, enum: [ab, ba]}}\n", `enum of parameter code: "ba" does not have the form "^a", which the base demands`},
 		{"all at once", "rules: {data_storage: {retention: {max_days: 366}}}\nenforcement: {mode: audit}\n", `5:21 widens-base mode`},

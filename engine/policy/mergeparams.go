@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -118,7 +119,8 @@ func (m *merger) enum(base, own Param) []any {
 }
 
 // fits checks that the narrowed declaration leaves a value, and that its
-// default is one.
+// default is one: the base's, or the profile's where the base has none. What the
+// base's rules do with the value nobody can tell, so another might allow more.
 func (m *merger) fits(out *Param, base, own Param) {
 	fault := func(key, message, hint string) {
 		m.findings = append(m.findings, mesh.Finding{Position: own.at(key), Level: mesh.LevelError, Rule: "param-value", Message: message, Hint: hint})
@@ -148,6 +150,11 @@ func (m *merger) fits(out *Param, base, own Param) {
 		}
 	}
 	if _, given := own.keys["default"]; given {
+		if base.Default != nil && !reflect.DeepEqual(own.Default, base.Default) {
+			m.widens(own.at("default"), "default of the parameter "+own.Name, own.Default, base.Default, "nobody can tell whether that is narrower",
+				"leave it out to keep the base's default: the subscription sets the parameter, or the base leaves its default to profiles by naming none")
+			return
+		}
 		out.Default = own.Default
 		if _, err := out.Convert(own.Default); err != nil {
 			fault("default", "default of "+err.Error()+", which the base demands", "choose a default that fits both declarations")
@@ -158,6 +165,6 @@ func (m *merger) fits(out *Param, base, own Param) {
 		return
 	}
 	if _, err := out.Convert(base.Default); err != nil {
-		fault("type", "the base's default no longer fits: "+err.Error(), "add a default that fits")
+		fault("type", "the base's default no longer fits: "+err.Error(), "leave it among the values, or extend a base that names no default")
 	}
 }
