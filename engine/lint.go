@@ -23,9 +23,13 @@ func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 			findings = append(findings, lintControl(doc, label, controls)...)
 		}
 	}
+	seen := map[policy.Label]bool{} // one may be said of several rules
 	for _, b := range doc.Bindings {
 		for _, label := range b.Controls {
-			findings = append(findings, lintControl(doc, label, controls)...)
+			if !seen[label] {
+				findings = append(findings, lintControl(doc, label, controls)...)
+			}
+			seen[label] = true
 		}
 	}
 	findings = append(findings, lintUnserved(doc, controls)...)

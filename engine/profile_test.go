@@ -187,3 +187,39 @@ func TestAddedRulesDoNotPermit(t *testing.T) {
 		t.Errorf("reading: %+v", r)
 	}
 }
+
+// TestProfilesKeepTheControlsOfTheirBases: whether they say it of one rule or of
+// all that are alike.
+func TestProfilesKeepTheControlsOfTheirBases(t *testing.T) {
+	t.Parallel()
+	const rules = "rules: {tools: {by_role: {refund: [manager], pay: [manager]}}}\n"
+	tests := []struct{ name, base, profile, refund, pay string }{
+		{"all, then one", `{tools.by_role.*: ["acme:C1"]}`, `{tools.by_role.refund: ["acme:C2"]}`, "[acme:C1 acme:C2]", "[acme:C1]"},
+		{"one, then all", `{tools.by_role.refund: ["acme:C1"]}`, `{tools.by_role.*: ["acme:C2"]}`, "[acme:C1 acme:C2]", "[acme:C2]"},
+		{"all, then all", `{tools.by_role.*: ["acme:C1"]}`, `{tools.by_role.*: ["acme:C2"]}`, "[acme:C1 acme:C2]", "[acme:C1 acme:C2]"},
+		{"both, then both", `{tools.by_role.*: ["acme:C1"], tools.by_role.pay: ["acme:C3"]}`, `{tools.by_role.*: ["acme:C2"], tools.by_role.refund: ["acme:C4"]}`, "[acme:C1 acme:C4]", "[acme:C2 acme:C3]"},
+		{"none, then one", `{}`, `{tools.by_role.refund: ["acme:C2"]}`, "[acme:C2]", "[]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			doc, _ := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\nextends: acme/base@sha256:"+strings.Repeat("0", 64)+"\nrules: {}\ncontrols: "+tt.profile+"\n"))
+			merged, findings := policy.Resolve(doc, oneBase("version: \"3.0.0\"\nname: b\n"+rules+"controls: "+tt.base+"\n"))
+			if merged == nil {
+				t.Fatal(findings)
+			}
+			index := engine.RuleIndex(merged, known)
+			if refund, pay := fmt.Sprint(index["tools.by_role.refund"]), fmt.Sprint(index["tools.by_role.pay"]); refund != tt.refund || pay != tt.pay {
+				t.Errorf("refund serves %s, want %s; pay serves %s, want %s", refund, tt.refund, pay, tt.pay)
+			}
+		})
+	}
+	doc, _ := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\nextends: acme/base@sha256:"+strings.Repeat("0", 64)+"\nrules: {}\ncontrols: {tools.by_role.*: [\"gdpr:Art.999\"]}\n"))
+	merged, findings := policy.Resolve(doc, oneBase("version: \"3.0.0\"\nname: b\n"+rules))
+	if merged == nil {
+		t.Fatal(findings)
+	}
+	if findings := engine.Lint(merged, known); len(findings) != 1 {
+		t.Errorf("a control that does not exist, of two rules: %v", findings)
+	}
+}

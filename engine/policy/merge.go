@@ -57,7 +57,7 @@ func (m *merger) merge() *Document {
 	p := parser{doc: merged}
 	d.Rules = m.rules(p.builtIn(merged.Root))
 	q := parser{doc: own.doc}
-	d.Bindings = m.bindings(q.bindings(yamldoc.Get(own.root, "controls"), d.Rules))
+	d.Bindings = m.bindings(q.bindings(yamldoc.Get(own.root, "controls"), d.Rules), d.Rules)
 	for _, f := range append(p.findings, q.findings...) {
 		if f.File == m.profile.File || f.Level == mesh.LevelError { // the base's author was warned
 			m.findings = append(m.findings, f)
@@ -304,17 +304,44 @@ func shared(a, b []string) int {
 	return n
 }
 
-// bindings joins the controls of built-in rules: the base's stay.
-func (m *merger) bindings(own []Binding) []Binding {
+// bindings joins the controls of built-in rules. A rule serves what the base
+// says of it, by its id or by that of all its like, and what the profile says
+// in either way.
+func (m *merger) bindings(own []Binding, rules []Rule) []Binding {
 	out := slices.Clone(m.base.Bindings)
-	for _, b := range own {
-		id := b.Rule.Value
-		if i := slices.IndexFunc(out, func(before Binding) bool { return before.Rule.Value == id }); i >= 0 {
-			out[i].Controls = slices.Concat(out[i].Controls, b.Controls)
-			continue
+	used := map[string]bool{}
+	for _, r := range rules {
+		further := bindingOf(own, r)
+		if further == nil {
+			continue // what the base says stays
 		}
-		b.Further = slices.ContainsFunc(m.base.Rules, func(r Rule) bool { return r.Primitive != "" && (r.ID == id || r.Primitive == id) })
-		out = append(out, b)
+		used[further.Rule.Value] = true
+		joined := Binding{
+			Rule: Label{Value: r.ID, Position: further.Rule.Position}, Controls: further.Controls,
+			Further: slices.ContainsFunc(m.base.Rules, func(before Rule) bool { return before.ID == r.ID }),
+		}
+		if base := bindingOf(m.base.Bindings, r); base != nil {
+			joined.Controls, joined.Further = slices.Concat(base.Controls, further.Controls), base.Further
+		}
+		if i := slices.IndexFunc(out, func(b Binding) bool { return b.Rule.Value == r.ID }); i >= 0 {
+			out[i] = joined
+		} else {
+			out = append(out, joined)
+		}
 	}
-	return out
+	return append(out, slices.DeleteFunc(own, func(b Binding) bool { return used[b.Rule.Value] })...)
+}
+
+// bindingOf returns what is said of a rule: of it by its own id, else of all
+// its like; nil if nothing is.
+func bindingOf(bindings []Binding, r Rule) *Binding {
+	if r.Primitive == "" {
+		return nil
+	}
+	for _, id := range []string{r.ID, r.Primitive} {
+		if i := slices.IndexFunc(bindings, func(b Binding) bool { return b.Rule.Value == id }); i >= 0 {
+			return &bindings[i]
+		}
+	}
+	return nil
 }
