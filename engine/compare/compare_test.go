@@ -96,7 +96,7 @@ func examples() []example {
 			"rule | rule tls is called encrypted now",
 		}, compare.No},
 		{"a rule that others cover", rules(fmt.Sprintf(refund, 500)), rules(fmt.Sprintf(refund, 500) + "    - {id: more, when: 'action.type == \"tool.call\" && has(tool.name) && tool.name == \"refund\"', require: 'has(tool.args.n) && tool.args.n <= 700'}\n"), []string{
-			"rule | rule more is new, and denies nothing that was allowed: it is proved that no action is decided otherwise",
+			"rule | rule more is new, and denies nothing that was allowed: it is proved that by this rule alone no action is decided otherwise",
 		}, compare.No},
 		{"a list with other elements", rules("    - {id: r, when: 'has(data.region)', require: 'data.region in [\"eu\", \"us\"]'}\n"), rules("    - {id: r, when: 'has(data.region)', require: 'data.region in [\"eu\", \"uk\", \"ch\"]'}\n"), []string{
 			`denied | denied now: any action where data.region is us (rule r: one of eu, us → one of eu, uk, ch) | {"action":{"type":"data.read"},"data":{"region":"us"}} allowed → denied`,

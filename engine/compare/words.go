@@ -392,7 +392,7 @@ func (c *comparison) failing(t *term.Term, a *mesh.Action, out *[]phrase) {
 
 // unchangedWords says that a rule changes and no decision does.
 func unchangedWords(p pair) string {
-	const proved = "it is proved that no action is decided otherwise"
+	const proved = "it is proved that by this rule alone no action is decided otherwise"
 	switch {
 	case p.older == nil:
 		return "rule " + p.newer.ID + " is new, and denies nothing that was allowed: " + proved

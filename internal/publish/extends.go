@@ -21,8 +21,10 @@ type BaseFunc func(name mesh.BundleRef, manifest mesh.Digest) (*bundle.Base, err
 // Resolve merges a document with the bases it extends, which find is asked for.
 // It returns them, the nearest first, for the bundle to carry. A document
 // without a base is returned as it is; a nil find knows no base. The document
-// is nil if any finding is an error.
-func Resolve(doc *policy.Document, find BaseFunc) (*policy.Document, []*bundle.Base, []mesh.Finding) {
+// is nil if any finding is an error. The error is that of a base which find
+// could not ask for, because a hub does not answer or lets nobody in: that is
+// no fault of the document.
+func Resolve(doc *policy.Document, find BaseFunc) (*policy.Document, []*bundle.Base, []mesh.Finding, error) {
 	if find == nil {
 		find = func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) {
 			return nil, errNotHere()
@@ -30,25 +32,35 @@ func Resolve(doc *policy.Document, find BaseFunc) (*policy.Document, []*bundle.B
 	}
 	r := resolver{find: find}
 	merged, findings := policy.Resolve(doc, &r)
-	return merged, r.used, findings
+	if r.unasked != nil {
+		return nil, nil, nil, r.unasked
+	}
+	return merged, r.used, findings, nil
 }
 
 // resolver finds bases for the engine and remembers them.
 type resolver struct {
-	find BaseFunc
-	used []*bundle.Base
+	find    BaseFunc
+	used    []*bundle.Base
+	unasked error // why a base could not be asked for
 }
 
 // Base implements [policy.Resolver].
 func (r *resolver) Base(name mesh.BundleRef, manifest mesh.Digest) ([]byte, error) {
 	base, err := r.find(name, manifest)
 	if err != nil {
+		switch mesh.CodeOf(err) {
+		case mesh.CodeUnavailable, mesh.CodeUnauthenticated, mesh.CodeForbidden, mesh.CodeCanceled:
+			r.unasked = fmt.Errorf("the base %s@%s cannot be read: %w", name, manifest, err)
+		}
 		return nil, err
 	}
 	switch {
 	case base.Digest != manifest:
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "found %s in its place", base.Digest)
-	case base.Name != "" && base.Name != name.String():
+	case base.Name == "":
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the bundle with that digest does not say whose it is").WithHint("extend a release that mesh policy build packed")
+	case base.Name != name.String():
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the bundle with that digest is %s", base.Name).WithHint("write extends: " + base.Name + "@" + string(manifest))
 	}
 	r.used = append(r.used, base)
@@ -72,7 +84,10 @@ func resolveCarried(b *bundle.Bundle, doc *policy.Document) (*policy.Document, e
 	if err != nil {
 		return nil, err
 	}
-	merged, used, findings := Resolve(doc, among(bases))
+	merged, used, findings, err := Resolve(doc, among(bases))
+	if err != nil {
+		return nil, err
+	}
 	if merged == nil {
 		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s %s does not go together with its base", b.Config.Ref(), b.Config.Version).WithFindings(findings)
 	}

@@ -144,14 +144,16 @@ func TestLoadProfileFindings(t *testing.T) {
 	parent := base(t)
 	other := *parent
 	other.Name = "acme/other"
+	nameless := *parent
+	nameless.Name = ""
 	for _, tt := range []struct {
 		name, rest string
 		find       publish.BaseFunc
 		rule, want string
 	}{
-		{"without its base", ward, only(), "unresolved-base", "cannot be read: the hub does not answer"},
 		{"nobody to ask", ward, nil, "unresolved-base", "it is not here"},
 		{"another bundle's digest", ward, only(&other), "unresolved-base", "the bundle with that digest is acme/other"},
+		{"a bundle without a name", ward, only(&nameless), "unresolved-base", "does not say whose it is"},
 		{"something else", ward, func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) { return &bundle.Base{Digest: "sha256:0"}, nil }, "unresolved-base", "found sha256:0 in its place"},
 		{"wider", "rules: {data_collection: {consent_required: false}}\n", only(parent), "widens-base", "consent_required is false"},
 	} {
@@ -166,6 +168,15 @@ func TestLoadProfileFindings(t *testing.T) {
 				t.Errorf("finding %v, want %q", f, tt.want)
 			}
 		})
+	}
+}
+
+// TestLoadProfileWithoutItsHub: that nobody answers is no fault of the policy.
+func TestLoadProfileWithoutItsHub(t *testing.T) {
+	t.Parallel()
+	s, findings, err := publish.Load(profileOf(t, base(t), ward), publish.LoadOptions{Base: only()})
+	if s != nil || len(findings) > 0 || mesh.CodeOf(err) != mesh.CodeUnavailable || mesh.HintOf(err) != "name it with --base" || !strings.Contains(err.Error(), "cannot be read: the hub does not answer") {
+		t.Errorf("got %v, %v, %v", s, findings, err)
 	}
 }
 

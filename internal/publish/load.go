@@ -185,14 +185,17 @@ func (l *loader) metadata() error {
 }
 
 func (l *loader) policy(file string) error {
-	data, err := readSome(file, yamldoc.MaxSize+enough)
+	data, err := ReadSource(file)
 	if err != nil {
 		return err
 	}
 	doc, findings := policy.Parse(file, data)
 	l.findings = append(l.findings, findings...)
 	if doc != nil {
-		merged, bases, findings := Resolve(doc, BesideSources(filepath.Dir(file), l.opts.Base))
+		merged, bases, findings, err := Resolve(doc, BesideSources(filepath.Dir(file), l.opts.Base))
+		if err != nil {
+			return err
+		}
 		l.findings = append(l.findings, findings...)
 		l.doc = merged
 		l.files = append(l.files, bundle.BaseFiles(bases)...)
@@ -280,9 +283,13 @@ func (l *loader) source() *Source {
 	return s
 }
 
-// enough is the length of the longest character and a byte order mark: with so
-// much more than it accepts, the parser says where a file becomes too large.
-const enough = 8
+// ReadSource reads the file of a policy or of cases. Of one that is larger than
+// those may be it returns enough for the parser to say where that begins. The
+// error is that of package os.
+func ReadSource(name string) ([]byte, error) {
+	const enough = 8 // the length of the longest character and a byte order mark
+	return readSome(name, yamldoc.MaxSize+enough)
+}
 
 // readSome reads the first bytes of a file, at most limit.
 func readSome(name string, limit int64) ([]byte, error) {

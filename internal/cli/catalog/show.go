@@ -86,7 +86,7 @@ func printBundle(env *command.Env, b hubapi.BundleDetail) {
 	field("frameworks", joined(b.Frameworks))
 	field("modes", joined(b.Modes))
 	for _, base := range b.Extends {
-		field("extends", base)
+		field("extends", base+" (as its vendor says)")
 	}
 	field("published", command.Time(b.PublishedAt))
 	field("digest", string(b.Digest))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -144,8 +145,11 @@ func ReadAction(ctx context.Context, env *command.Env, file string) ([]byte, err
 	read := env.IO.ReadAll
 	if file != "-" {
 		f, err := os.Open(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, mesh.Errorf(mesh.CodeNotFound, "%s does not exist", file)
+		}
 		if err != nil {
-			return nil, mesh.Errorf(mesh.CodeNotFound, "reading the action: %w", err)
+			return nil, mesh.Errorf(mesh.CodeInvalid, "reading %s: %w", file, err)
 		}
 		defer func() { _ = f.Close() }()
 		read = func(_ context.Context, limit int64) ([]byte, error) { return io.ReadAll(io.LimitReader(f, limit)) }

@@ -29,6 +29,25 @@ func addBase(cmd *cobra.Command, f *baseFlags) {
 	session.AddFlags(cmd, &f.Flags)
 }
 
+// checkBases refuses paths that hold no base, before anything is read or asked
+// of a hub.
+func (f baseFlags) checkBases() error {
+	for _, path := range f.Bases {
+		const hint = "name an OCI image layout, or the directory of the base's sources, with its " + bundleFile
+		if info, err := os.Stat(path); err != nil {
+			return command.UsageErrorf("--base %w", fileError(path, err)).WithHint(hint)
+		} else if !info.IsDir() {
+			return command.UsageErrorf("--base %s is a file", path).WithHint(hint)
+		}
+		_, noLayout := os.Stat(filepath.Join(path, layoutFile))
+		_, noSources := os.Stat(filepath.Join(path, bundleFile))
+		if noLayout != nil && noSources != nil {
+			return command.UsageErrorf("--base %s holds neither %s nor %s", path, layoutFile, bundleFile).WithHint(hint)
+		}
+	}
+	return nil
+}
+
 // baseFinder finds the bases of profiles: at the paths of --base, and at the
 // hub where no path has them.
 type baseFinder struct {
@@ -82,10 +101,11 @@ func (f *baseFinder) search(ctx context.Context, name mesh.BundleRef, d mesh.Dig
 	if err == nil {
 		return f.keep(b)
 	}
+	if other != "" { // whatever the hub says, the policy probably names the wrong digest
+		return mesh.Errorf(mesh.CodeNotFound, "%w", err).WithHint(other)
+	}
 	hint := "name where the base lies with --base PATH"
-	if other != "" {
-		hint = other
-	} else if more := mesh.HintOf(err); more != "" {
+	if more := mesh.HintOf(err); more != "" {
 		hint += ", or " + more
 	}
 	return mesh.Errorf(mesh.CodeOf(err), "%w", err).WithHint(hint)

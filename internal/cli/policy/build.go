@@ -56,6 +56,9 @@ under its version. A bundle carries the bases that its policy extends.`,
 			if err := checkRef(opts.Ref); err != nil {
 				return err
 			}
+			if err := opts.checkBases(); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(opts)
 			}

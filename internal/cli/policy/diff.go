@@ -12,12 +12,11 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/compare"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
-	"github.com/ai-agent-mesh/mesh/internal/cli/session"
 )
 
 // diffOptions are the arguments of `policy diff`.
 type diffOptions struct {
-	session.Flags
+	baseFlags
 	paramFlags
 	Older, Newer string
 	ExitCode     bool
@@ -39,7 +38,9 @@ That there is no difference is said only where it is proved for every action;
 what could be neither found nor excluded is listed.
 
 OLD and NEW are files, directories of bundles, image layouts (DIR:TAG) or
-releases in a hub (namespace/name:version). No signature is asked for. The exit
+releases in a hub (namespace/name:version). No signature is asked for. What
+sources extend is looked for at the paths of --base, beside them in base/1, and at
+the hub. The exit
 code is 0 whether or not there are changes; with --exit-code it is 1 if there are
 any, or if something could not be decided, as of any error. Exit code 3 says that
 a policy does not compile.`,
@@ -48,6 +49,9 @@ a policy does not compile.`,
 		Args: command.Arguments(2, 2, "two policies, the old one and the new one"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Older, opts.Newer = args[0], args[1]
+			if err := opts.checkBases(); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(opts)
 			}
@@ -56,7 +60,7 @@ a policy does not compile.`,
 	}
 	cmd.Flags().BoolVar(&opts.ExitCode, "exit-code", false, "exit with 1 if there are changes")
 	addParamFlags(cmd, &opts.paramFlags)
-	session.AddFlags(cmd, &opts.Flags)
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, compare.Report{})
 	return cmd
 }
@@ -66,19 +70,24 @@ func diffRun(ctx context.Context, env *command.Env, opts *diffOptions) error {
 	if err != nil {
 		return err
 	}
-	older, err := read(ctx, env, opts.Flags, opts.Older)
+	find := newBaseFinder(env, opts.baseFlags).find(ctx)
+	older, err := read(ctx, env, opts.Flags, opts.Older, find)
 	if err != nil {
 		return err
 	}
-	newer, err := read(ctx, env, opts.Flags, opts.Newer)
+	newer, err := read(ctx, env, opts.Flags, opts.Newer, find)
 	if err != nil {
 		return err
 	}
 	if err := checkDeclared([]engine.Policy{older, newer}, values); err != nil {
 		return err
 	}
-	bind(&older, values)
-	bind(&newer, values)
+	if err := bind(opts.Older, &older, values); err != nil {
+		return err
+	}
+	if err := bind(opts.Newer, &newer, values); err != nil {
+		return err
+	}
 	report, err := compare.Policies(ctx, older, newer)
 	if err != nil {
 		return err

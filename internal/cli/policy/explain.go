@@ -18,12 +18,11 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/decide"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
-	"github.com/ai-agent-mesh/mesh/internal/cli/session"
 )
 
 // explainOptions are the arguments of `policy explain`.
 type explainOptions struct {
-	session.Flags
+	baseFlags
 	paramFlags
 	Policies []string
 	File     string // "-": standard input
@@ -43,9 +42,10 @@ personalData() and its like answer as they do. Of an action that is denied it
 also says which single change would allow it; each of them was tried.
 
 POLICY is a file, the directory of a bundle, an image layout (DIR:TAG) or a
-release in a hub (namespace/name:version). Nothing is recorded, and no signature
-is asked for. What is explained is no failure: the exit code is 0 for a denial,
-too.`,
+release in a hub (namespace/name:version). What sources extend is looked for at
+the paths of --base, beside them in base/1, and at the hub. Nothing is recorded,
+and no signature is asked for. What is explained is no failure: the exit code is 0
+for a denial, too.`,
 		Example: `    mesh policy explain policy.yaml -f action.json
     echo '{"action": {"type": "egress"}}' | mesh policy explain . -f - --rule phi-egress`,
 		Args: command.Arguments(1, -1, "at least one policy"),
@@ -53,6 +53,9 @@ too.`,
 			opts.Policies = args
 			if opts.File == "" {
 				return command.UsageErrorf("which action? -f FILE is missing").WithHint("-f - reads standard input; `mesh policy schema --action` says what an action can hold")
+			}
+			if err := opts.checkBases(); err != nil {
+				return err
 			}
 			if runF != nil {
 				return runF(opts)
@@ -64,7 +67,7 @@ too.`,
 	flags.StringVarP(&opts.File, "file", "f", "", "`file` with the action as JSON; - is standard input")
 	flags.StringArrayVar(&opts.Rules, "rule", nil, "`id` of the rule to explain; may be repeated (default: all)")
 	addParamFlags(cmd, &opts.paramFlags)
-	session.AddFlags(cmd, &opts.Flags)
+	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, explain.Trace{})
 	return cmd
 }
@@ -102,15 +105,18 @@ func programOf(ctx context.Context, env *command.Env, opts *explainOptions) (*en
 	if err != nil {
 		return nil, err
 	}
+	find := newBaseFinder(env, opts.baseFlags).find(ctx)
 	var policies []engine.Policy
 	for _, arg := range opts.Policies {
-		p, err := read(ctx, env, opts.Flags, arg)
+		p, err := read(ctx, env, opts.Flags, arg, find)
 		if err != nil {
 			return nil, err
 		}
-		bind(&p, values)
+		if err := bind(arg, &p, values); err != nil {
+			return nil, err
+		}
 		if _, err := p.Document.BindParams(p.Params); err != nil {
-			return nil, mesh.Errorf(mesh.CodeInvalid, "%s: %w", arg, err).WithHint("give it with --param name=value")
+			return nil, wrongParam(arg, err)
 		}
 		policies = append(policies, p)
 	}

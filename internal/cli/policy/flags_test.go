@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 
@@ -39,6 +41,14 @@ func want[T any](t *testing.T, got *T, err error, want T) {
 	}
 }
 
+// touch makes an empty file.
+func touch(t *testing.T, dir, name string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	guard := mesh.BundleRef{Namespace: "acme", Name: "guard"}
@@ -46,8 +56,11 @@ func TestFlags(t *testing.T) {
 
 	i, err := parsed(t, newCmdInit, "some/My Dir")
 	want(t, i, err, initOptions{Dir: "some/My Dir", Namespace: "acme", Name: "my-dir"})
-	l, err := parsed(t, newCmdLint, "a", "b", "--json", "--base", "x", "--base", "y")
-	want(t, l, err, lintOptions{baseFlags: baseFlags{Bases: []string{"x", "y"}}, Paths: []string{"a", "b"}, JSON: true})
+	layout, sources := t.TempDir(), t.TempDir()
+	touch(t, layout, layoutFile)
+	touch(t, sources, bundleFile)
+	l, err := parsed(t, newCmdLint, "a", "b", "--json", "--base", layout, "--base", sources)
+	want(t, l, err, lintOptions{baseFlags: baseFlags{Bases: []string{layout, sources}}, Paths: []string{"a", "b"}, JSON: true})
 	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")
 	want(t, te, err, testOptions{Paths: []string{"."}, MinCoverage: 80.5, Verbose: true})
 	te, err = parsed(t, newCmdTest, "a", "b", "--min-clause-coverage", "50", "--mutate", "--junit", "r.xml")
@@ -56,19 +69,20 @@ func TestFlags(t *testing.T) {
 	want(t, te, err, testOptions{Paths: []string{"."}, Mutate: true, MinMutation: 90, Watch: true})
 	sc, err := parsed(t, newCmdSchema, "--cases")
 	want(t, sc, err, schemaOptions{Cases: true})
-	ex, err := parsed(t, newCmdExplain, "a.yaml", "acme/guard:1.0.0", "-f", "-", "--rule", "r", "--param", "n=1", "--hub", "http://h", "--json")
+	ex, err := parsed(t, newCmdExplain, "a.yaml", "acme/guard:1.0.0", "-f", "-", "--rule", "r", "--param", "n=1", "--hub", "http://h", "--json", "--base", layout)
 	want(t, ex, err, explainOptions{
 		Policies: []string{"a.yaml", "acme/guard:1.0.0"}, File: "-", Rules: []string{"r"}, JSON: true,
-		paramFlags: paramFlags{[]string{"n=1"}}, Flags: session.Flags{Hub: "http://h"},
+		paramFlags: paramFlags{[]string{"n=1"}}, baseFlags: baseFlags{Flags: session.Flags{Hub: "http://h"}, Bases: []string{layout}},
 	})
-	di, err := parsed(t, newCmdDiff, "acme/guard:1.0.0", ".", "--exit-code", "--param", "n=1", "--param", "m=[a]", "--token-file", "f")
+	di, err := parsed(t, newCmdDiff, "acme/guard:1.0.0", ".", "--exit-code", "--param", "n=1", "--param", "m=[a]", "--token-file", "f", "--base", layout)
 	want(t, di, err, diffOptions{
-		Older: "acme/guard:1.0.0", Newer: ".", ExitCode: true, paramFlags: paramFlags{[]string{"n=1", "m=[a]"}}, Flags: session.Flags{TokenFile: "f"},
+		Older: "acme/guard:1.0.0", Newer: ".", ExitCode: true, paramFlags: paramFlags{[]string{"n=1", "m=[a]"}},
+		baseFlags: baseFlags{Flags: session.Flags{TokenFile: "f"}, Bases: []string{layout}},
 	})
 	b, err := parsed(t, newCmdBuild, ".", "-o", "dist", "--ref", "acme/guard:1.0.0")
 	want(t, b, err, buildOptions{Path: ".", Output: "dist", Ref: "acme/guard:1.0.0"})
-	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe", "--base", "d")
-	want(t, pu, err, pushOptions{Path: ".", Sign: true, Key: "k", baseFlags: baseFlags{Flags: session.Flags{Hub: "http://h", TokenFile: "f", InsecureHTTPUnsafe: true}, Bases: []string{"d"}}})
+	pu, err := parsed(t, newCmdPush, ".", "--sign", "--key", "k", "--hub", "http://h", "--token-file", "f", "--insecure-http-unsafe", "--base", layout)
+	want(t, pu, err, pushOptions{Path: ".", Sign: true, Key: "k", baseFlags: baseFlags{Flags: session.Flags{Hub: "http://h", TokenFile: "f", InsecureHTTPUnsafe: true}, Bases: []string{layout}}})
 	pl, err := parsed(t, newCmdPull, "acme/guard@"+digest, "-o", "x", "--layout", "--force", "--key", "a", "--key", "b")
 	want(t, pl, err, pullOptions{Release: release{guard, digest}, Output: "x", Layout: true, Force: true, trustFlags: trustFlags{Keys: []string{"a", "b"}}})
 	s, err := parsed(t, newCmdSign, "acme/guard:stable", "--key", "k")
@@ -111,6 +125,23 @@ func TestFlagsThatAreRefused(t *testing.T) {
 	refuses("an empty tag", err)
 	_, err = parsed(t, newCmdSchema, "--cases", "--action")
 	refuses("two schemas", err)
+
+	dir := t.TempDir()
+	touch(t, dir, "policy.yaml")
+	for name, path := range map[string]string{"nothing": filepath.Join(dir, "none"), "a file": filepath.Join(dir, "policy.yaml"), "no base": dir} {
+		_, err = parsed(t, newCmdLint, ".", "--base", path)
+		refuses("lint with "+name+" as base", err)
+		_, err = parsed(t, newCmdTest, ".", "--base", path)
+		refuses("test with "+name+" as base", err)
+		_, err = parsed(t, newCmdBuild, ".", "-o", "x", "--base", path)
+		refuses("build with "+name+" as base", err)
+		_, err = parsed(t, newCmdPush, ".", "--base", path)
+		refuses("push with "+name+" as base", err)
+		_, err = parsed(t, newCmdDiff, "a", "b", "--base", path)
+		refuses("diff with "+name+" as base", err)
+		_, err = parsed(t, newCmdExplain, "a", "-f", "-", "--base", path)
+		refuses("explain with "+name+" as base", err)
+	}
 }
 
 func TestReleaseVersion(t *testing.T) {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/catalog/frameworks"
 	"github.com/ai-agent-mesh/mesh/engine"
-	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/session"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
@@ -44,14 +44,25 @@ func (p paramFlags) values() (map[string]any, error) {
 	return out, nil
 }
 
-// bind gives a policy the values of the parameters it declares.
-func bind(p *engine.Policy, values map[string]any) {
+// bind gives the policy of an argument the values of the parameters it declares.
+// The error says which it does not accept.
+func bind(arg string, p *engine.Policy, values map[string]any) error {
 	p.Params = map[string]any{}
-	for name, v := range values {
-		if p.Document.Param(name) != nil {
-			p.Params[name] = v
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		declared := p.Document.Param(name)
+		if declared == nil {
+			continue
 		}
+		if _, err := declared.Convert(values[name]); err != nil {
+			return wrongParam(arg, err)
+		}
+		p.Params[name] = values[name]
 	}
+	return nil
+}
+
+func wrongParam(arg string, err error) error {
+	return mesh.Errorf(mesh.CodeInvalid, "%s: %w", arg, err).WithHint("give it with --param name=value")
 }
 
 // checkDeclared refuses a value for a parameter that no policy declares.
@@ -66,18 +77,18 @@ func checkDeclared(policies []engine.Policy, values map[string]any) error {
 
 // read reads the policy that an argument stands for: a file, the directory of
 // a bundle's sources, an image layout, or a release in a hub. Nobody's
-// signature is asked for.
-func read(ctx context.Context, env *command.Env, flags session.Flags, arg string) (engine.Policy, error) {
+// signature is asked for. What sources extend is asked of find.
+func read(ctx context.Context, env *command.Env, flags session.Flags, arg string, find publish.BaseFunc) (engine.Policy, error) {
 	dir, _, _ := strings.Cut(arg, ":")
 	if _, err := os.Stat(filepath.Join(dir, layoutFile)); err == nil {
 		return readBundle(ctx, env, flags, arg)
 	}
 	info, err := os.Stat(arg)
 	if err == nil && !info.IsDir() {
-		return readFile(arg, nameFromDir(strings.TrimSuffix(arg, filepath.Ext(arg))))
+		return readFile(arg, nameFromDir(strings.TrimSuffix(arg, filepath.Ext(arg))), find)
 	}
 	if err == nil {
-		return readFile(filepath.Join(arg, bundle.RulesTitle), nameFromDir(arg))
+		return readFile(filepath.Join(arg, bundle.RulesTitle), nameFromDir(arg), find)
 	}
 	if _, refErr := parseRelease(arg); refErr != nil {
 		return engine.Policy{}, fileError(arg, err)
@@ -85,7 +96,7 @@ func read(ctx context.Context, env *command.Env, flags session.Flags, arg string
 	return readBundle(ctx, env, flags, arg)
 }
 
-func readFile(file, name string) (engine.Policy, error) {
+func readFile(file, name string, find publish.BaseFunc) (engine.Policy, error) {
 	controls, err := frameworks.Load()
 	if err != nil {
 		return engine.Policy{}, err
@@ -94,7 +105,10 @@ func readFile(file, name string) (engine.Policy, error) {
 	if err != nil {
 		return engine.Policy{}, err
 	}
-	doc, findings := policy.Parse(file, src)
+	doc, findings, err := parseWhole(file, src, find)
+	if err != nil {
+		return engine.Policy{}, err
+	}
 	if doc == nil {
 		return engine.Policy{}, mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", file).WithFindings(findings)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,7 +18,6 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
-	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
@@ -66,6 +64,9 @@ Exit code 3 says that something is an error. Warnings do not fail.`,
 		Args:    command.Arguments(1, -1, "at least one file or directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = args
+			if err := opts.checkBases(); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(opts)
 			}
@@ -196,23 +197,32 @@ func lintFile(file string, controls policy.ControlIndex, find publish.BaseFunc) 
 		_, findings := cases.Parse(file, src)
 		return findings, nil
 	}
-	_, findings := lintPolicy(file, src, controls, find)
-	return findings, nil
+	_, findings, err := lintPolicy(file, src, controls, find)
+	return findings, err
 }
 
 // lintPolicy parses a policy, merges it with what it extends, and checks what
 // it means.
-func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publish.BaseFunc) (*policy.Document, []mesh.Finding) {
+func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publish.BaseFunc) (*policy.Document, []mesh.Finding, error) {
+	whole, findings, err := parseWhole(file, src, find)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case whole == nil:
+		return nil, append(findings, lintRest(file, src, controls)...), nil
+	}
+	return whole, append(findings, engine.Lint(whole, controls)...), nil
+}
+
+// parseWhole parses a policy and merges it with what it extends, which may lie
+// beside it. The document is nil if any finding is an error.
+func parseWhole(file string, src []byte, find publish.BaseFunc) (*policy.Document, []mesh.Finding, error) {
 	doc, findings := policy.Parse(file, src)
 	if doc == nil {
-		return nil, append(findings, lintRest(file, src, controls)...)
+		return nil, findings, nil
 	}
-	merged, _, found := publish.Resolve(doc, publish.BesideSources(filepath.Dir(file), find))
-	findings = append(findings, found...)
-	if merged == nil {
-		return nil, findings
-	}
-	return merged, append(findings, engine.Lint(merged, controls)...)
+	whole, _, found, err := publish.Resolve(doc, publish.BesideSources(filepath.Dir(file), find))
+	return whole, append(findings, found...), err
 }
 
 // lintRest reports the errors in what can be read of a policy whose shape is at
@@ -229,19 +239,12 @@ func lintRest(file string, src []byte, controls policy.ControlIndex) []mesh.Find
 // readSource reads a source file. Of one that is larger than a policy may be
 // it returns enough for the parser to say so.
 func readSource(file string) ([]byte, error) {
-	f, err := os.Open(file)
+	src, err := publish.ReadSource(file)
 	if err != nil {
-		return nil, fileError(file, err)
-	}
-	src, err := io.ReadAll(io.LimitReader(f, yamldoc.MaxSize+enough))
-	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fileError(file, err)
 	}
 	return src, nil
 }
-
-// enough is the length of the longest character and a byte order mark.
-const enough = 8
 
 // inOrder sorts findings by place and leaves each once: a file is reached both
 // by itself and through its bundle.yaml.

@@ -70,7 +70,10 @@ func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publi
 	if err != nil {
 		return err
 	}
-	doc, findings := lintPolicy(l.policy, src, controls, find)
+	doc, findings, err := lintPolicy(l.policy, src, controls, find)
+	if err != nil {
+		return err
+	}
 	l.report.Findings = append(l.report.Findings, findings...)
 	if mesh.HasErrors(l.report.Findings) {
 		return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", l.policy).WithFindings(inOrder(l.report.Findings))

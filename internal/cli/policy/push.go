@@ -55,6 +55,9 @@ registered for its namespace: see mesh vendor key add.`,
 			if err := checkRef(opts.Ref); err != nil {
 				return err
 			}
+			if err := opts.checkBases(); err != nil {
+				return err
+			}
 			if opts.Sign != (opts.Key != "") {
 				return command.UsageErrorf("--sign and --key go together").WithHint("for example --sign --key acme.key")
 			}

@@ -130,7 +130,7 @@ func (o *testOptions) check() error {
 	case o.Watch && o.JUnit != "":
 		return command.UsageErrorf("--watch prints for people, --junit writes one result for programs").WithHint("leave one of them out")
 	}
-	return nil
+	return o.checkBases()
 }
 
 // testRun runs the cases once and reports them.

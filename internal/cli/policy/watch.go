@@ -24,7 +24,7 @@ const watchInterval = 250 * time.Millisecond
 func watchRun(ctx context.Context, env *command.Env, opts *testOptions, tick <-chan time.Time) error {
 	for {
 		// What changes while the cases run is a change, too.
-		w := newWatcher(opts.Paths)
+		w := newWatcher(slices.Concat(opts.Paths, opts.Bases))
 		err := testRun(ctx, env, opts)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -32,7 +32,7 @@ func watchRun(ctx context.Context, env *command.Env, opts *testOptions, tick <-c
 		if err != nil {
 			command.WriteError(env.IO, err)
 		}
-		_, _ = fmt.Fprintln(env.IO.Err, env.IO.Paint(iostreams.Faint, "watching "+strings.Join(opts.Paths, ", ")+"; Ctrl-C ends"))
+		_, _ = fmt.Fprintln(env.IO.Err, env.IO.Paint(iostreams.Faint, "watching "+strings.Join(slices.Concat(opts.Paths, opts.Bases), ", ")+"; Ctrl-C ends"))
 		at, name, err := w.wait(ctx, tick)
 		if err != nil {
 			return err
@@ -55,7 +55,8 @@ type stamp struct {
 }
 
 // newWatcher looks at the sources that the paths of policy test stand for: a
-// directory with all below it, a file with those beside it.
+// directory with all below it, a file with those beside it. Of an image layout
+// it looks at what names its content.
 func newWatcher(paths []string) *watcher {
 	w := &watcher{paths: slices.Clone(paths)}
 	for _, path := range paths {
@@ -120,12 +121,15 @@ func (w *watcher) difference(now map[string]stamp) string {
 	return names[0]
 }
 
+// layoutIndex is the file of an image layout that names what it holds.
+const layoutIndex = "index.json"
+
 // look stamps the files there are now. What cannot be read has none.
 func (w *watcher) look() map[string]stamp {
 	out := map[string]stamp{}
 	add := func(name string) {
 		ext := filepath.Ext(name)
-		if ext != ".yaml" && ext != ".yml" {
+		if ext != ".yaml" && ext != ".yml" && filepath.Base(name) != layoutIndex {
 			return
 		}
 		if info, err := os.Stat(name); err == nil && !info.IsDir() {

@@ -80,7 +80,7 @@ type watching struct {
 	stop context.CancelFunc
 }
 
-func watch(t *testing.T, path func(dir string) string) *watching {
+func watch(t *testing.T, path func(dir string) string, bases ...string) *watching {
 	t.Helper()
 	w := &watching{dir: t.TempDir(), out: newScreen(), tick: make(chan time.Time), done: make(chan error, 1)}
 	w.write(t, "policy.yaml", watchedPolicy)
@@ -89,7 +89,7 @@ func watch(t *testing.T, path func(dir string) string) *watching {
 	streams.Out, streams.Err = w.out, w.out
 	ctx, stop := context.WithCancel(t.Context())
 	w.stop = stop
-	opts := &testOptions{Paths: []string{path(w.dir)}, Watch: true}
+	opts := &testOptions{Paths: []string{path(w.dir)}, Watch: true, baseFlags: baseFlags{Bases: bases}}
 	go func() { w.done <- watchRun(ctx, command.NewEnv(streams), opts, w.tick) }()
 	return w
 }
@@ -185,6 +185,26 @@ func TestWatchPolicyOfCases(t *testing.T) {
 	w.write(t, "policy.yaml", strings.Replace(watchedPolicy, "!=", "==", 1))
 	w.out.take(t, w.tick, "policy.yaml changed ---\n")
 	w.out.take(t, w.tick, "failed: 0 passed")
+	w.end(t)
+}
+
+// TestWatchBases watches what --base names, sources and layouts.
+func TestWatchBases(t *testing.T) {
+	t.Parallel()
+	sources, layout := t.TempDir(), t.TempDir()
+	touch(t, sources, "policy.yaml")
+	touch(t, sources, bundleFile)
+	touch(t, layout, layoutFile)
+	touch(t, layout, layoutIndex)
+	w := watch(t, func(dir string) string { return filepath.Join(dir, "policy.yaml") }, sources, layout)
+	w.out.take(t, w.tick, untilChange)
+	for _, file := range []string{filepath.Join(sources, "policy.yaml"), filepath.Join(layout, layoutIndex)} {
+		if err := os.WriteFile(file, []byte("# changed\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		w.out.take(t, w.tick, file+" changed ---\n")
+		w.out.take(t, w.tick, untilChange)
+	}
 	w.end(t)
 }
 
