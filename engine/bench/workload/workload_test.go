@@ -60,8 +60,13 @@ func TestDocumentsAreClean(t *testing.T) {
 		if doc == nil || len(findings) > 0 {
 			t.Fatalf("%s: %v\n%s", name, findings, src)
 		}
-		if findings := engine.Lint(doc, nil); len(findings) > 0 {
-			t.Errorf("%s: %v", name, findings)
+		for _, f := range engine.Lint(doc, nil) {
+			// A list of the valid purposes makes one of the prohibited
+			// redundant, and policies of one target repeat each other: so do
+			// the frameworks they stand for.
+			if f.Rule != "shadowed-rule" && f.Rule != "duplicate-rule" {
+				t.Errorf("%s: %v", name, f)
+			}
 		}
 	}
 }
