@@ -1,6 +1,10 @@
 package expr
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -24,7 +28,7 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 	}
 	return &term.Term{
 		Op: term.Opaque, Kind: term.Bool, Args: c.parts(x),
-		Source: c.source(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+		Source: c.source(x), Name: c.given(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
 	}
 }
 
@@ -42,9 +46,29 @@ func (c *converter) source(x ast.Expr) string {
 	}
 	source, err := parser.Unparse(x, info)
 	if err != nil {
-		return "…" // for people only
+		return "" // no part of a checked expression is without one
 	}
 	return source
+}
+
+// given says which fields of records a node reads and what their values are, or
+// that they have none: what the text alone may not tell.
+func (c *converter) given(x ast.Expr) string {
+	said := map[string]string{}
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
+		if x.Kind() != ast.SelectKind || x.AsSelect().Operand().Kind() != ast.IdentKind {
+			return
+		}
+		record, field := x.AsSelect().Operand().AsIdent(), x.AsSelect().FieldName()
+		if values, ok := c.records[record]; ok {
+			name := record + "." + field
+			said[name] = name + " absent"
+			if v, ok := goValue(values[field]); ok {
+				said[name] = name + " " + term.Constant(v).String()
+			}
+		}
+	}))
+	return strings.Join(slices.Sorted(maps.Values(said)), ", ")
 }
 
 func (c *converter) readsRecords(x ast.Expr) bool {

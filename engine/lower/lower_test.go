@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"cel.dev/cel-go/common/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -469,6 +470,28 @@ func TestPathsAreOne(t *testing.T) {
 	} {
 		if got := match(t, m, &mesh.Action{Context: tt.context}); (len(got.Violations) == 0) != tt.met || len(got.Failures) > 0 {
 			t.Errorf("%v: violations %v, failures %v", tt.context, got.Violations, got.Failures)
+		}
+	}
+}
+
+// TestAbsentParameters has two rules of the same text, of which one is given a
+// parameter that only cel-go looks at.
+func TestAbsentParameters(t *testing.T) {
+	t.Parallel()
+	e, err := expr.NewEnv([]expr.Record{{Name: "params", Fields: []expr.RecordField{{Name: "least", Type: expr.IntType, Optional: true}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, issues := e.Compile(`[has(params.least)].all(given, given)`)
+	if x == nil {
+		t.Fatal(issues)
+	}
+	given := lower.Rule{Require: x.Term(map[string]expr.Values{"params": {"least": types.Int(1)}})}
+	absent := lower.Rule{Require: x.Term(map[string]expr.Values{"params": {}})}
+	for _, back := range []lower.BackEnd{lower.Bitmaps, lower.Closures} {
+		m := lower.Build([]lower.Rule{given, absent}, lower.Options{BackEnd: back})
+		if diff := cmp.Diff([]lower.Violation{{Rule: 1}}, match(t, m, &mesh.Action{}).Violations); diff != "" {
+			t.Errorf("back end %d: rules violated (-want +got):\n%s", back, diff)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -60,9 +61,26 @@ func (b *builder) placeSlot(p place) int32 {
 	return b.byPlace[p]
 }
 
-// predicateSlot interns a predicate: terms of the same text are one.
-func (b *builder) predicateSlot(t *term.Term) int32 {
+// identity is the same for terms that mean the same. What cel-go evaluates means
+// the same if its text does and it was given the same parameters; without a
+// text, it is like nothing else.
+func identity(t *term.Term) string {
 	key := t.String()
+	t.Walk(func(t *term.Term) bool {
+		if t.Op == term.Opaque {
+			key += "\x00" + t.Name
+			if t.Source == "" {
+				key += fmt.Sprintf("%p", t.Program)
+			}
+		}
+		return true
+	})
+	return key
+}
+
+// predicateSlot interns a predicate.
+func (b *builder) predicateSlot(t *term.Term) int32 {
+	key := identity(t)
 	if i, ok := b.byText[key]; ok {
 		return i
 	}

@@ -82,7 +82,7 @@ type Term struct {
 	Kind    Kind
 	Args    []*Term
 	Leaf    *shape.Leaf // of Read and Has
-	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Const, the parameter it is the value of
+	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Opaque, the parameters it was given; of Const, the parameter it is the value of
 	Value   any         // of Const: nil, bool, int64, float64, string or []any of those
 	Program Program     // of Opaque
 	Source  string      // of Opaque: the expression in CEL
