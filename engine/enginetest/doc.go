@@ -12,8 +12,7 @@
 // Where the documents leave a question open, it follows the product, and these
 // are all such places: a rule whose when fails has looked at the action; a
 // request that is exempt from a clock or a format is not looked at by that
-// rule; where the right or the status of a request is absent, the rules about
-// it are violated; a finding without a type is personal data but not health
+// rule; where the status of a request is absent, the rules about it are violated; a finding without a type is personal data but not health
 // data, and one that was counted zero times is neither; and of CEL itself, where
 // cel-go leaves the specification: has() is false on a value that holds nothing
 // and fails on a list; a loop over an empty text is one over an empty list; an

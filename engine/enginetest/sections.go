@@ -137,7 +137,8 @@ func addRight(all map[string]Section, right string) {
 	section := "data_subject_rights.right_to_" + right
 	about := func(a facts) bool {
 		named, stated := a.text("request.right")
-		return a.typed("subject.request") && (!stated || named == right)
+		another := named != right && slices.Contains(rights, named)
+		return a.typed("subject.request") && !(stated && another)
 	}
 	enabled := func(_ any, rules settings) bool { return rules.at(section+".enabled") != false }
 	// What is exempt is not looked at.
@@ -148,13 +149,13 @@ func addRight(all map[string]Section, right string) {
 		}
 	}
 	// The right and the status are inputs of each of these rules: where one is
-	// absent, they are violated.
+	// absent, they are violated; a right that nobody knows says no more.
 	stated := func(a facts) bool {
 		_, ok := a.text("request.status")
 		return ok && a.is("request.right", right)
 	}
 	all[section+".enabled"] = Section{about, func(a facts, _ any, _ settings) bool {
-		return stated(a) && !a.is("request.status", "refused")
+		return stated(a) && a.among("request.status", []any{"open", "fulfilled"})
 	}, enabled}
 	all[section+".response_time_hours"] = Section{except("open"), func(a facts, hours any, _ settings) bool {
 		return stated(a) && a.atMost("request.ageHours", hours)

@@ -13,7 +13,7 @@ var words = map[string][]string{
 	"agent.type":     {"conversational", "analytics", "automation"},
 	"agent.status":   {"active", "suspended", "killed"},
 	"resource.type":  {"pii_data", "phi_data", "document", "model", "tool"},
-	"request.status": {"open", "fulfilled", "refused"},
+	"request.status": {"open", "fulfilled", "refused", "Refused", "rejected", ""},
 	"finding":        {"EMAIL", "PHONE", "SSN", "IBAN", "email", "Iban", "MRN", "PROFANITY", "API_KEY"},
 	"category": {"pii", "phi", "health", "special_category", "criminal", "genetic", "religion", "ephi", "psychotherapy_notes",
 		"PII", "Health", "public", "telemetry"},
@@ -81,7 +81,7 @@ func wordsOf(path string) []string {
 	case "":
 		return words["text"]
 	case "right":
-		return rights
+		return append(slices.Clone(rights), "Erasure", "forgetting", "")
 	default:
 		return words[topic]
 	}

@@ -37,8 +37,13 @@ var schema = sync.OnceValue(func() *yamldoc.Schema {
 	return s
 })
 
-// variantMark stands for the variant in whatever a primitive says.
-const variantMark = "{variant}"
+// variantMark stands for the variant in whatever a primitive says. othersMark
+// is a CEL list of all other variants, anotherMark one of them.
+const (
+	variantMark = "{variant}"
+	othersMark  = "{others}"
+	anotherMark = "{another}"
+)
 
 // load reads the sections, in the order of their names, and reports what is
 // wrong with any of them.
@@ -136,22 +141,37 @@ func (p *parser) primitives(root *yaml.Node) {
 			p.primitive(n, yamldoc.Get(n, "controls"), "")
 		}
 	}
+	var variants []string
+	for variant := range entries(yamldoc.Get(root, "variants")) {
+		variants = append(variants, variant.Value)
+	}
 	for variant, controls := range entries(yamldoc.Get(root, "variants")) {
+		in := replacer(variants, variant.Value)
 		for _, n := range elements(root, "primitives") {
 			if varied(n) {
-				p.primitive(vary(n, variant.Value), controls, variant.Value)
+				p.primitive(vary(n, in), controls, variant.Value)
 			}
 		}
 	}
 }
 
+// replacer writes for the marks what they stand for in a variant.
+func replacer(variants []string, variant string) *strings.Replacer {
+	others := slices.DeleteFunc(slices.Clone(variants), func(v string) bool { return v == variant })
+	another := ""
+	if len(others) > 0 {
+		another = others[0]
+	}
+	return strings.NewReplacer(variantMark, variant, othersMark, quoted(others), anotherMark, another)
+}
+
 // vary copies the node for a variant. Its parts keep their places.
-func vary(n *yaml.Node, variant string) *yaml.Node {
+func vary(n *yaml.Node, in *strings.Replacer) *yaml.Node {
 	out := *n
-	out.Value = strings.ReplaceAll(n.Value, variantMark, variant)
+	out.Value = in.Replace(n.Value)
 	out.Content = make([]*yaml.Node, len(n.Content))
 	for i, child := range n.Content {
-		out.Content[i] = vary(child, variant)
+		out.Content[i] = vary(child, in)
 	}
 	return &out
 }

@@ -207,5 +207,13 @@ func typeIn(types []string) string {
 	case 1:
 		return `action.type == "` + types[0] + `"`
 	}
-	return `action.type in ["` + strings.Join(types, `", "`) + `"]`
+	return `action.type in ` + quoted(types)
+}
+
+// quoted is a CEL list of words that need no escapes.
+func quoted(words []string) string {
+	if len(words) == 0 {
+		return "[]"
+	}
+	return `["` + strings.Join(words, `", "`) + `"]`
 }

@@ -99,7 +99,7 @@ func describe(b *strings.Builder, family []*Primitive) {
 		for i, v := range family {
 			names[i] = "`" + v.Variant + "`"
 		}
-		fmt.Fprintf(b, "RIGHT is one of %s.\n", strings.Join(names, ", "))
+		fmt.Fprintf(b, "RIGHT is one of %s, and OTHERS a list of the other ones.\n", strings.Join(names, ", "))
 	}
 	fmt.Fprintf(b, "\n```yaml\nrules:\n%s```\n\n", exampleOf(p))
 	for i, parameter := range p.Parameters {
@@ -117,10 +117,10 @@ func describe(b *strings.Builder, family []*Primitive) {
 	}
 	fmt.Fprintf(b, "\n```cel\n")
 	if when := furtherCondition(p); when != "" {
-		fmt.Fprintf(b, "when:    %s\n", wrap(general(p, when)))
+		fmt.Fprintf(b, "when:    %s\n", wrap(general(p, strings.ReplaceAll(when, othersOf(family), "OTHERS"))))
 	}
 	if p.Require != "" {
-		fmt.Fprintf(b, "require: %s\n", wrap(p.Require))
+		fmt.Fprintf(b, "require: %s\n", wrap(general(p, p.Require)))
 	}
 	fmt.Fprintf(b, "```\n\n")
 	for _, v := range family {
@@ -130,6 +130,15 @@ func describe(b *strings.Builder, family []*Primitive) {
 			fmt.Fprintf(b, "Controls: %s\n", controlWords(v))
 		}
 	}
+}
+
+// othersOf is the CEL list of the variants but the first.
+func othersOf(family []*Primitive) string {
+	var others []string
+	for _, p := range family[1:] {
+		others = append(others, p.Variant)
+	}
+	return quoted(others)
 }
 
 // parameterPath names the keys that stand for the * of the path.
