@@ -225,7 +225,7 @@ func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
 	p := compiled.primitive
 	c.rules = append(c.rules, &rule{
 		id: source.ID, when: compiled.when, require: compiled.require,
-		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(source.Values)},
+		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(p.Spell(source.Values))},
 		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation,
 		obligations: source.Obligations, added: source.Added,
 	})
@@ -253,7 +253,11 @@ var compiledPrimitives = sync.OnceValue(func() map[string]func() *compiledPrimit
 func compilePrimitive(p *primitives.Primitive) *compiledPrimitive {
 	rec := expr.Record{Name: ruleVariable}
 	for _, key := range p.Each {
-		rec.Fields = append(rec.Fields, expr.RecordField{Name: key, Type: expr.StringType})
+		typ := expr.StringType
+		if slices.Contains(p.AnyCase, key) {
+			typ = expr.ListOfString
+		}
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: key, Type: typ})
 	}
 	for _, parameter := range p.Parameters {
 		rec.Fields = append(rec.Fields, expr.RecordField{Name: parameter.Name(), Type: parameterType(parameter.Type)})

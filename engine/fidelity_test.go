@@ -54,7 +54,7 @@ func given(source enginetest.Source) ([]enginetest.GivenRule, error) {
 			continue
 		}
 		p := primitives.Lookup(r.Primitive)
-		rules = append(rules, enginetest.GivenRule{ID: r.ID, When: p.When, Require: p.Require, Values: r.Values, Obligations: r.Obligations})
+		rules = append(rules, enginetest.GivenRule{ID: r.ID, When: p.When, Require: p.Require, Values: p.Spell(r.Values), Obligations: r.Obligations})
 	}
 	return rules, nil
 }

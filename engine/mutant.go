@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/mutation"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -195,9 +197,10 @@ func (m *ruleMutator) parameters(record string, chosen func(name string) bool) {
 		if !chosen(full) {
 			continue
 		}
-		for _, c := range mutation.OfValue(full, values.Get(name), m.given()...) {
+		value, spell := m.writtenValue(values, name)
+		for _, c := range mutation.OfValue(full, value, m.given()...) {
 			records := maps.Clone(m.rule.records)
-			records[record] = values.With(name, c.Value)
+			records[record] = values.With(name, spell(c.Value))
 			t := m.rule.termsWith(records, Bitmaps)
 			if m.hidden(full) {
 				delete(m.seen, m.key(t)) // its text does not show the value
@@ -206,6 +209,17 @@ func (m *ruleMutator) parameters(record string, chosen func(name string) bool) {
 		}
 		m.anyValue(full, at)
 	}
+}
+
+// writtenValue returns a parameter's value as the policy writes it, and what
+// makes of such a value the one that expressions read.
+func (m *ruleMutator) writtenValue(values expr.Values, name string) (value any, spell func(any) any) {
+	same := func(v any) any { return v }
+	p := primitives.Lookup(m.rule.source.Primitive)
+	if p == nil || !slices.Contains(p.AnyCase, name) {
+		return values.Get(name), same
+	}
+	return m.rule.source.Values[name], func(v any) any { return p.SpellOne(name, v) }
 }
 
 // anyValue has a parameter of a built-in rule accept every value.

@@ -26,6 +26,7 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 		p.report(id, "what requires something needs a message and a recommendation, and nothing else does")
 	}
 	p.checkUnless(n, of)
+	p.checkAnyCase(n, of)
 	p.checkExample(n, of)
 	types := valueTypes(of)
 	for _, o := range of.Obligations {
@@ -44,6 +45,19 @@ func (p *parser) checkUnless(n *yaml.Node, of *Primitive) {
 	isFlag := func(other *Primitive) bool { return other.ID == of.Unless && other.Parameters[0].Type == Flag }
 	if !slices.ContainsFunc(p.section.Primitives, isFlag) {
 		p.report(yamldoc.Get(n, "unless"), "%s is no flag of a primitive before this one", of.Unless)
+	}
+}
+
+// checkAnyCase refuses what holds no words, and lists of what is allowed: a
+// word more in those would allow more.
+func (p *parser) checkAnyCase(n *yaml.Node, of *Primitive) {
+	for _, name := range of.AnyCase {
+		prohibits := func(q Parameter) bool {
+			return q.Name() == name && q.Type == Texts && q.Narrows == NarrowSuperset
+		}
+		if !slices.Contains(of.Each, name) && !slices.ContainsFunc(of.Parameters, prohibits) {
+			p.report(yamldoc.Get(n, "any_case"), "%s is neither a key nor a list to which elements may be added", name)
+		}
 	}
 }
 

@@ -78,6 +78,7 @@ func TestParse(t *testing.T) {
 		{"another place", "id: shop.open", "id: market.open", "market.open is not in the section shop"},
 		{"two parameters at a place", "id: shop.open", "id: shop.limits.hours", "a parameter at shop.limits.hours is there already"},
 		{"a parameter that is a group", "id: shop.open", "id: shop.limits", "shop.limits is a group"},
+		{"a number in any case", "each: [currency]", "each: [currency]\n    any_case: [amount]", "amount is neither a key nor a list"},
 		{"no flag", "value: {type: flag, narrows: \"on\"}", "value: {type: flag, narrows: \"on\"}\n    unless: shop.shut", "shop.shut is no flag"},
 	}
 	for _, tt := range tests {

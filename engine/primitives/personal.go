@@ -2,6 +2,7 @@ package primitives
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ai-agent-mesh/mesh"
 )
@@ -84,10 +85,16 @@ const touchesData = `(action.type.startsWith("data.") || action.type in ["` + me
 // anyCase is a CEL list of the words in lower case, in upper case and
 // capitalized: a category that is spelled "Pii" must not pass for none.
 func anyCase(words []string) string {
-	var quoted []string
+	var all []string
 	for _, w := range words {
-		lower, upper := strings.ToLower(w), strings.ToUpper(w)
-		quoted = append(quoted, `"`+lower+`"`, `"`+upper+`"`, `"`+upper[:1]+lower[1:]+`"`)
+		all = append(all, spellings(w)...)
 	}
-	return "[" + strings.Join(quoted, ", ") + "]"
+	return quoted(all)
+}
+
+// spellings are the word in lower case, in upper case and capitalized.
+func spellings(word string) []string {
+	lower, upper := strings.ToLower(word), strings.ToUpper(word)
+	_, size := utf8.DecodeRuneInString(lower)
+	return []string{lower, upper, strings.ToUpper(lower[:size]) + lower[size:]}
 }

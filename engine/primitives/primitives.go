@@ -1,6 +1,7 @@
 package primitives
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,6 +36,10 @@ type Primitive struct {
 	// Parameters are the values its CEL reads. The first is the one at ID; a
 	// policy may leave the others out, which the CEL asks with has().
 	Parameters []Parameter
+	// AnyCase are the names of those keys and lists whose words count in lower
+	// case, in upper case and capitalized, too. CEL reads each as the list that
+	// [Primitive.Spell] makes of it.
+	AnyCase []string
 	// Unless is the path of a flag that switches the rule off where it is
 	// false; empty if there is none.
 	Unless string
@@ -136,6 +141,43 @@ func (p *Primitive) RuleID(keys ...string) string {
 // and not only in what it demands of that.
 func (p *Primitive) LooksBy(parameter Parameter) bool {
 	return regexp.MustCompile(`\brule\.` + regexp.QuoteMeta(parameter.Name()) + `\b`).MatchString(p.When)
+}
+
+// Spell returns what CEL reads of the keys and parameters, given by name as a
+// policy writes them: those of AnyCase become lists of every spelling that
+// counts, everything else stays.
+func (p *Primitive) Spell(values map[string]any) map[string]any {
+	if len(p.AnyCase) == 0 {
+		return values
+	}
+	out := maps.Clone(values)
+	for _, name := range p.AnyCase {
+		if v, given := values[name]; given {
+			out[name] = p.SpellOne(name, v)
+		}
+	}
+	return out
+}
+
+// SpellOne is [Primitive.Spell] for one key or parameter.
+func (p *Primitive) SpellOne(name string, value any) any {
+	if !slices.Contains(p.AnyCase, name) {
+		return value
+	}
+	words, list := value.([]any)
+	if !list {
+		words = []any{value}
+	}
+	out := []any{}
+	for _, w := range words {
+		word, _ := w.(string)
+		for _, s := range append(spellings(word), word) {
+			if !slices.Contains(out, any(s)) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // ControlsOf returns the controls of one framework that the rule can serve.

@@ -178,6 +178,11 @@ func parameterWords(p *Primitive, of Parameter) string {
 			out += fmt.Sprintf(", and %s as `rule.%s`", strings.ToUpper(key), key)
 		}
 	}
+	for _, name := range p.AnyCase {
+		if name == of.Name() || of.Path == p.ID && slices.Contains(p.Each, name) {
+			out += fmt.Sprintf("; `rule.%s` lists every word in lower case, in upper case and capitalized", name)
+		}
+	}
 	return out + "."
 }
 
