@@ -12,11 +12,12 @@
 // Where the documents leave a question open, it follows the product, and these
 // are all such places: a rule whose when fails has looked at the action; a
 // request that is exempt from a clock or a format is not looked at by that
-// rule; where the status of a request is absent, the rules about it are violated; a finding without a type is personal data but not health
-// data, and one that was counted zero times is neither; and of CEL itself, where
-// cel-go leaves the specification: has() is false on a value that holds nothing
-// and fails on a list; a loop over an empty text is one over an empty list; an
-// integer beside a double has a double's precision.
+// rule; where the status of a request is absent, the rules about it are
+// violated; a finding that was counted zero times is neither personal nor
+// health data; and of CEL itself, where cel-go leaves the specification: has()
+// is false on a value that holds nothing and fails on a list; a loop over an
+// empty text is one over an empty list; an integer beside a double has a
+// double's precision.
 //
 // [Generator] makes sets of policies and actions from a seed: everything the
 // published schemas allow, drawn from one small vocabulary so that rules fire.

@@ -22,15 +22,15 @@ var (
 )
 
 // personal reports whether personal data is in play. Health information is
-// personal. A finding that does not say what was found is taken for personal.
+// personal. A finding that does not say what was found is taken for both.
 func personal(a facts) bool {
-	return inPlay(a, slices.Concat(personalCategories, healthCategories), slices.Concat(personalFindings, healthFindings), true, "pii_data", "phi_data")
+	return inPlay(a, slices.Concat(personalCategories, healthCategories), slices.Concat(personalFindings, healthFindings), "pii_data", "phi_data")
 }
 
 // health reports whether health information of a person is in play.
-func health(a facts) bool { return inPlay(a, healthCategories, healthFindings, false, "phi_data") }
+func health(a facts) bool { return inPlay(a, healthCategories, healthFindings, "phi_data") }
 
-func inPlay(a facts, categories, findings []string, unnamed bool, resources ...string) bool {
+func inPlay(a facts, categories, findings []string, resources ...string) bool {
 	stated, ok := a.at("data.categories").([]any)
 	if !ok && a.typed("data.read", "data.write", "data.delete", "data.export", "memory.write", "egress") {
 		return true
@@ -52,7 +52,7 @@ func inPlay(a facts, categories, findings []string, unnamed bool, resources ...s
 			return false // looked for and not found
 		}
 		if finding["type"] == nil {
-			return unnamed
+			return true
 		}
 		return named(finding["type"], findings)
 	})

@@ -69,13 +69,14 @@ func PersonalData() string {
 
 // HealthData is the CEL that says health information of a person is in play,
 // protected health information in the words of 45 CFR 160.103. Absent
-// categories, empty ones and findings count as in [PersonalData].
+// categories, empty ones and findings, also those without a type, count as in
+// [PersonalData].
 func HealthData() string {
 	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type == "phi_data")` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && has(f.type) && f.type in ` + anyCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `))`
+		` && (!has(f.type) || f.type in ` + anyCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `)))`
 }
 
 // touchesData is the CEL of the actions on which absent categories count as
