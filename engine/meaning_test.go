@@ -73,6 +73,7 @@ func meanings() []meaning {
 			{"given and not withdrawn", purposeAndConsent(support, &mesh.Consent{Given: ptr(true), Purposes: forSupport, Withdrawn: ptr(false)}), true},
 			{"withdrawn", purposeAndConsent(support, &mesh.Consent{Given: ptr(true), Purposes: forSupport, Withdrawn: ptr(true)}), false},
 			{"refused", purposeAndConsent(support, &mesh.Consent{Given: ptr(false), Purposes: forSupport}), false},
+			{"for an empty purpose", purposeAndConsent(ptr(""), &mesh.Consent{Given: ptr(true), Purposes: []string{""}}), false},
 			{"for another purpose", purposeAndConsent(marketing, &mesh.Consent{Given: ptr(true), Purposes: forSupport}), false},
 			{"for no purpose", purposeAndConsent(support, &mesh.Consent{Given: ptr(true), Purposes: []string{}}), false},
 			{"purposes absent", purposeAndConsent(support, &mesh.Consent{Given: ptr(true)}), false},
@@ -83,11 +84,13 @@ func meanings() []meaning {
 		{"data_collection.purpose_limitation", usingTypes, true, []input{
 			{"valid", purposeAndConsent(support, nil), true},
 			{"other", purposeAndConsent(ptr("curiosity"), nil), false},
+			{"empty", purposeAndConsent(ptr(""), nil), false},
 			{"absent", nothing, false},
 		}},
 		{"data_collection.prohibited_purposes", usingTypes, true, []input{
 			{"other", purposeAndConsent(ptr("curiosity"), nil), true},
 			{"prohibited", purposeAndConsent(marketing, nil), false},
+			{"empty", purposeAndConsent(ptr(""), nil), false},
 			{"absent", nothing, false},
 		}},
 		{"data_storage.encryption.algorithm", storingTypes, true, []input{

@@ -241,6 +241,52 @@ func TestAbsentInputsNeverSatisfy(t *testing.T) {
 	}
 }
 
+// TestEmptyTextsNeverSatisfy empties every text of every case: to whoever it is
+// said, an empty text says no more than nothing.
+func TestEmptyTextsNeverSatisfy(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		t.Run(p.ID, func(t *testing.T) {
+			t.Parallel()
+			programs := programsOf(p)
+			for _, c := range p.Cases {
+				if c.Want != primitives.Satisfied || p.Require == "" || p.ID == "operations.required_inputs.*" { // which asks whether anything was said
+					continue
+				}
+				program := programs(t, c.Values)
+				reads := program.policies[0].rules[0].require.Reads()
+				all, emptied := c.Action, false // every text, since some are compared with each other
+				for _, path := range statedIn(c.Action, "") {
+					if list, _ := valueAt(c.Action, path).([]any); len(list) > 0 && slices.Contains(reads, path) {
+						if _, texts := list[0].(string); texts {
+							all = changed(all, path, []any{""})
+						}
+					}
+					if text, ok := valueAt(c.Action, path).(string); !ok || text == "" || !slices.Contains(reads, path) {
+						continue
+					}
+					all, emptied = changed(all, path, ""), true
+					if got, _ := decide(t, program, changed(c.Action, path, "")); got == primitives.Satisfied {
+						t.Errorf("%s is satisfied with an empty %s", c.Name, path)
+					}
+				}
+				if got, _ := decide(t, program, all); emptied && got == primitives.Satisfied {
+					t.Errorf("%s is satisfied with empty texts everywhere: %v", c.Name, all)
+				}
+			}
+		})
+	}
+}
+
+// valueAt returns the value of an action at a path.
+func valueAt(v any, path string) any {
+	for name := range strings.SplitSeq(path, ".") {
+		m, _ := v.(map[string]any)
+		v = m[name]
+	}
+	return v
+}
+
 // statedIn returns the paths of what an action states; of a list only the list.
 func statedIn(action map[string]any, prefix string) []string {
 	var out []string

@@ -27,6 +27,12 @@ func (f facts) text(path string) (string, bool) {
 	return s, ok
 }
 
+// says reports whether there is a text at the path that is not empty.
+func (f facts) says(path string) bool {
+	s, _ := f.text(path)
+	return s != ""
+}
+
 // is reports whether the text, flag or number at the path is there and this.
 func (f facts) is(path string, value any) bool {
 	v := f.at(path)
@@ -82,16 +88,15 @@ func (s Section) on(value any, rules settings) bool {
 func DocumentedSections() map[string]Section {
 	all := map[string]Section{
 		"data_collection.consent_required": {Looks: collects, Met: func(a facts, _ any, _ settings) bool {
-			return a.is("data.consent.given", true) && !a.is("data.consent.withdrawn", true) && a.among("data.purpose", a.at("data.consent.purposes"))
+			return a.says("data.purpose") && a.is("data.consent.given", true) && !a.is("data.consent.withdrawn", true) && a.among("data.purpose", a.at("data.consent.purposes"))
 		}},
 		"data_collection.purpose_limitation": {Looks: collects, Met: func(a facts, _ any, rules settings) bool {
-			_, stated := a.text("data.purpose")
+			stated := a.says("data.purpose")
 			valid := rules.at("data_collection.valid_purposes")
 			return stated && (valid == nil || a.among("data.purpose", valid))
 		}},
 		"data_collection.prohibited_purposes": {Looks: collects, Met: func(a facts, prohibited any, _ settings) bool {
-			_, stated := a.text("data.purpose")
-			return stated && !a.among("data.purpose", prohibited)
+			return a.says("data.purpose") && !a.among("data.purpose", prohibited)
 		}},
 		"data_storage.encryption.algorithm": {Looks: stores, Met: func(a facts, algorithm any, _ settings) bool {
 			return a.is("data.encryption.algorithm", algorithm)
@@ -151,8 +156,7 @@ func addRight(all map[string]Section, right string) {
 	// The right and the status are inputs of each of these rules: where one is
 	// absent, they are violated; a right that nobody knows says no more.
 	stated := func(a facts) bool {
-		_, ok := a.text("request.status")
-		return ok && a.is("request.right", right)
+		return a.says("request.status") && a.is("request.right", right)
 	}
 	all[section+".enabled"] = Section{about, func(a facts, _ any, _ settings) bool {
 		return stated(a) && a.among("request.status", []any{"open", "fulfilled"})

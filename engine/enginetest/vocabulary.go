@@ -17,7 +17,7 @@ var words = map[string][]string{
 	"finding":        {"EMAIL", "PHONE", "SSN", "IBAN", "email", "Iban", "MRN", "PROFANITY", "API_KEY"},
 	"category": {"pii", "phi", "health", "special_category", "criminal", "genetic", "religion", "ephi", "psychotherapy_notes",
 		"PII", "Health", "public", "telemetry"},
-	"purpose":        {"user_support", "service_improvement", "research", "marketing_without_consent"},
+	"purpose":        {"user_support", "service_improvement", "research", "marketing_without_consent", ""},
 	"basis":          {"consent", "contract", "legal_obligation", "legitimate_interests"},
 	"algorithm":      {"AES-256-GCM", "AES-128-GCM", "aes-256-gcm", "none"},
 	"region":         {"eu-west-1", "eu-central-1", "us-east-1", "eu"},
