@@ -92,7 +92,7 @@ func TestNamesAreTheDirectories(t *testing.T) {
 }
 
 // TestCheck is the publish gate, without anything to complain about, and with
-// cases that violate and meet every rule.
+// cases that violate and meet every rule and every part of what it requires.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, name string) {
@@ -115,7 +115,34 @@ func TestCheck(t *testing.T) {
 			if !rule.Covered() {
 				t.Errorf("rule %s fires in %d cases and does not in %d: it needs both", rule.RuleID, rule.Fired, rule.NotFired)
 			}
+			for _, clause := range rule.Clauses {
+				if !clause.Covered() {
+					t.Errorf("rule %s, %s: violated %d times and met %d times: %s", rule.RuleID, clause.Clause, clause.Violated, clause.Met, clause.Hint)
+				}
+			}
 		}
+	})
+}
+
+// TestEveryMutantIsCaught changes every rule of the examples in one place at a
+// time and demands that a case then fails.
+func TestEveryMutantIsCaught(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, name string) {
+		source := load(t, name)
+		run, err := source.Mutate(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.Truncated || run.Skipped > 0 {
+			t.Errorf("truncated %t, %d cases fail", run.Truncated, run.Skipped)
+		}
+		for _, m := range run.Mutants {
+			if !m.Caught {
+				t.Errorf("%s %s: %s is not noticed: %s", m.Position, m.RuleID, m.Change, m.Hint)
+			}
+		}
+		t.Logf("%d of %d mutants caught", run.Caught, run.Tried)
 	})
 }
 
