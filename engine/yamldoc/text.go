@@ -64,6 +64,8 @@ func utf16Kind(src []byte) string {
 // for one that may stand in a document. followed tells that a line feed comes
 // next. YAML 1.1 and 1.2 differ on what else ends a line, and editors differ
 // from both, so that a rule behind such a line end could hide in a comment.
+// What turns the direction of text or takes no room makes people read another
+// policy than the one that decides.
 func unwanted(r rune, followed bool) (message, hint string) {
 	const asLineEnd = "end lines with LF or CRLF; within text write it as an escape in double quotes"
 	switch {
@@ -73,6 +75,10 @@ func unwanted(r rune, followed bool) (message, hint string) {
 		return "the file holds a carriage return without a line feed", "end lines with LF or CRLF"
 	case r == '\u0085' || r == '\u2028' || r == '\u2029':
 		return fmt.Sprintf("the character U+%04X ends a line for some readers and not for others", r), asLineEnd
+	case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069', r == '\u200E', r == '\u200F':
+		return fmt.Sprintf("the character U+%04X makes text read in another order than it stands", r), "remove it, or write it as an escape in double quotes"
+	case r >= '\u200B' && r <= '\u200D':
+		return fmt.Sprintf("the file holds the invisible character U+%04X", r), "remove it, or write it as an escape in double quotes"
 	case r == '\uFEFF':
 		return "the file holds a byte order mark that is not at its beginning", "remove it"
 	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7F && r <= 0x9F, r == 0xFFFE, r == 0xFFFF:

@@ -4,7 +4,8 @@
 // [Parse] accepts the part of YAML that JSON has, in one document of UTF-8
 // text: no anchors and aliases (nothing expands), no tags, no merge keys, no
 // key twice, text keys only. What readers could disagree about is refused too:
-// control characters, and line ends that are neither LF nor CRLF. A [Schema]
+// control characters, those that hide or turn text, and line ends that are
+// neither LF nor CRLF. A [Schema]
 // then checks the shape against a JSON Schema and says for every fault where
 // it is. Both report everything they find at once.
 package yamldoc
