@@ -20,7 +20,7 @@ func TestReference(t *testing.T) {
 	streams, _, _, _ := iostreams.Test()
 	root := cli.NewCmdRoot(command.NewEnv(streams))
 	var b strings.Builder
-	b.WriteString("# Commands\n\nEvery command of `mesh`, as its `--help` explains it. `mesh-runtime` has `serve`, which is\n`mesh runtime serve`, and `version`.\n")
+	b.WriteString("# Commands\n\n<!-- Written by go test ./internal/cli -run TestReference$ -update from the commands. -->\n\nEvery command of `mesh`, as its `--help` explains it. `mesh-runtime` has `serve`, which is\n`mesh runtime serve`, and `version`.\n")
 	for _, group := range root.Groups() {
 		fmt.Fprintf(&b, "\n## %s\n", group.Title)
 		for _, cmd := range root.Commands() {
