@@ -85,7 +85,7 @@ func (g *Generator) mode() mesh.Mode {
 // mind. Of an object it fills about half of what may be left out.
 func (g *Generator) fill(s *schema, path string) (v any, ok bool) {
 	if name, ref := strings.CutPrefix(s.Ref, "#/$defs/"); ref {
-		return g.fill(g.policy.Defs[name], path)
+		return g.fill(g.policy.Defs[name].with(s), path)
 	}
 	switch {
 	case len(s.Enum) > 0:
@@ -122,6 +122,9 @@ func (g *Generator) fillText(s *schema, path string) (any, bool) {
 			return nil, false
 		}
 		fits = pattern.MatchString
+	}
+	if s.Format == "domain" {
+		fits = func(word string) bool { return slices.Contains(words["host"], word) }
 	}
 	if g.chance(5) {
 		path, _, _ = strings.Cut(path, ".") // what the section is about

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -77,6 +78,18 @@ func ActionShape() (*Shape, error) {
 		return nil, fmt.Errorf("reading the action's schema: %w", err)
 	}
 	return s.shape()
+}
+
+// with returns the schema with the formats that a reference to it adds.
+func (s *schema) with(reference *schema) *schema {
+	out := *s
+	out.Format = cmp.Or(reference.Format, s.Format)
+	if reference.Items != nil && s.Items != nil {
+		item := *s.Items
+		item.Format = cmp.Or(reference.Items.Format, item.Format)
+		out.Items = &item
+	}
+	return &out
 }
 
 func (s *schema) shape() (*Shape, error) {

@@ -81,7 +81,7 @@ func wordsOf(path string) []string {
 	case "":
 		return words["text"]
 	case "right":
-		return append(slices.Clone(rights), "Erasure", "forgetting", "")
+		return requestRights
 	default:
 		return words[topic]
 	}
@@ -108,13 +108,16 @@ func topicAt(path string) string {
 	return ""
 }
 
+// requestRights are the rights and what is none.
+var requestRights = append(slices.Clone(rights), "Erasure", "forgetting", "")
+
 // allWords returns every word once, sorted.
 func allWords() []string {
 	var every []string
 	for _, list := range words {
 		every = append(every, list...)
 	}
-	every = append(every, rights...)
+	every = append(every, requestRights...)
 	slices.Sort(every)
 	return slices.Compact(every)
 }

@@ -137,6 +137,9 @@ func (m *member) leaf() string {
 	case primitives.Texts:
 		if p.Enum == nil {
 			parts = append(parts, `"$ref": "#/$defs/texts"`)
+			if p.Format != "" {
+				parts = append(parts, `"items": {"format": `+quote(p.Format)+`}`)
+			}
 		} else {
 			parts = append(parts, fmt.Sprintf(`"type": "array", "uniqueItems": true, "items": {"enum": [%s]}`, quoted(p.Enum)))
 		}
@@ -150,7 +153,7 @@ func (m *member) leaf() string {
 	if p.Maximum != nil {
 		parts = append(parts, `"maximum": `+strconv.FormatFloat(*p.Maximum, 'f', -1, 64))
 	}
-	if p.Format != "" {
+	if p.Format != "" && p.Type == primitives.Text {
 		parts = append(parts, `"format": `+quote(p.Format))
 	}
 	return "{" + strings.Join(parts, ", ") + "}"

@@ -60,7 +60,7 @@ type Parameter struct {
 	// What the JSON Schema says of the value; of Texts, of each element.
 	Minimum, Maximum *float64
 	Enum             []string
-	Format           string // of JSON Schema, such as regex
+	Format           string // of JSON Schema, such as regex, or domain
 
 	as string // the name, where the path ends in *
 }

@@ -152,8 +152,11 @@ func parameterPath(p *Primitive, i int) string {
 
 func parameterWords(p *Primitive, of Parameter) string {
 	kind := map[Type]string{Flag: "true or false", Text: "text", Texts: "list of texts", Count: "whole number", Number: "number"}[of.Type]
-	if of.Format == "regex" {
+	switch of.Format {
+	case "regex":
 		kind = "regular expression"
+	case "domain":
+		kind = "list of domains"
 	}
 	plain := func(f *float64) string { return strconv.FormatFloat(*f, 'f', -1, 64) }
 	switch {

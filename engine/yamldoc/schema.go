@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ func CompileSchema(src []byte) (*Schema, error) {
 	const url = "schema.json"
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: formatDomain, Validate: validateDomain})
 	c.UseLoader(closedLoader{})
 	if err := c.AddResource(url, doc); err != nil {
 		return nil, fmt.Errorf("reading a JSON Schema: %w", err)
@@ -44,6 +46,23 @@ func CompileSchema(src []byte) (*Schema, error) {
 	s := &Schema{root: root, byURL: map[string]*jsonschema.Schema{}}
 	s.index(root)
 	return s, nil
+}
+
+// formatDomain is a format of texts beside those of JSON Schema: the name of a
+// domain of which hosts are part.
+const formatDomain = "domain"
+
+// domainName has at least two labels (RFC 1035, section 2.3.1): a top-level
+// domain alone would be half the Internet.
+var domainName = regexp.MustCompile(`^(localhost|[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+)$`)
+
+var errNoDomain = errors.New("it is no name of a domain")
+
+func validateDomain(v any) error {
+	if s, ok := v.(string); ok && !domainName.MatchString(s) {
+		return errNoDomain
+	}
+	return nil
 }
 
 // closedLoader refuses to read other documents.
@@ -134,10 +153,7 @@ func (v *validation) anyOf(e *jsonschema.ValidationError) {
 }
 
 func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) {
-	name := ""
-	if len(e.InstanceLocation) > 0 {
-		name = Shorten(e.InstanceLocation[len(e.InstanceLocation)-1])
-	}
+	name, element := v.name(e.InstanceLocation)
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		v.unknownKeys(e, value, k.Properties)
@@ -154,11 +170,11 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 	case *kind.Pattern:
 		v.add(value, "wrong-value", fmt.Sprintf("%s does not have the form %s", describe(value), k.Want), "")
 	case *kind.Minimum:
-		v.add(value, "wrong-value", fmt.Sprintf("%s is less than %s", Shorten(value.Value), k.Want.RatString()), "")
+		v.add(value, "wrong-value", fmt.Sprintf("%s is less than %s", Shorten(value.Value), k.Want.RatString()), name+" is at least "+k.Want.RatString())
 	case *kind.Maximum:
-		v.add(value, "wrong-value", fmt.Sprintf("%s is more than %s", Shorten(value.Value), k.Want.RatString()), "")
+		v.add(value, "wrong-value", fmt.Sprintf("%s is more than %s", Shorten(value.Value), k.Want.RatString()), name+" is at most "+k.Want.RatString())
 	case *kind.MinLength, *kind.MinItems, *kind.MinProperties:
-		v.add(value, "wrong-value", name+" is empty", "")
+		v.add(value, "wrong-value", name+" is empty", emptyHint(e.ErrorKind, element))
 	case *kind.MaxLength:
 		v.add(value, "too-large", fmt.Sprintf("%s has %d characters, more than %d", name, k.Got, k.Want), "")
 	case *kind.MaxItems:
@@ -166,12 +182,54 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 	case *kind.MaxProperties:
 		v.add(value, "too-large", fmt.Sprintf("%s has %d keys, more than %d", name, k.Got, k.Want), "")
 	case *kind.UniqueItems:
-		v.add(value.Content[k.Duplicates[1]], "duplicate-value", describe(value.Content[k.Duplicates[1]])+" stands in the list twice", "")
+		v.add(value.Content[k.Duplicates[1]], "duplicate-value", describe(value.Content[k.Duplicates[1]])+" stands in the list twice", "keep one of them in "+name)
 	case *kind.Format:
-		v.add(value, "wrong-value", fmt.Sprintf("%s is not a %s", describe(value), k.Want), "")
+		v.format(k, value)
 	default:
 		v.add(value, "wrong-value", describe(value)+" does not fit the schema", "")
 	}
+}
+
+// name says what stands at a path: by its key, or as an element of the list at
+// a key.
+func (v *validation) name(path []string) (name string, element bool) {
+	for i, step := range path {
+		if _, in := v.locate(path[:i]); in.Kind == yaml.SequenceNode {
+			element = true
+		} else {
+			name, element = Shorten(step), false
+		}
+	}
+	if element {
+		name = strings.TrimSpace("an element of " + name)
+	}
+	return name, element
+}
+
+// emptyHint says what to do about what is empty.
+func emptyHint(k jsonschema.ErrorKind, element bool) string {
+	_, text := k.(*kind.MinLength)
+	switch {
+	case element:
+		return "write something, or remove the element"
+	case text:
+		return "write something into it"
+	}
+	return "write what belongs into it, or remove the key"
+}
+
+func (v *validation) format(k *kind.Format, value *yaml.Node) {
+	what, hint := k.Want, ""
+	switch k.Want {
+	case "regex":
+		what, hint = "regular expression", "write it in the syntax of RE2"
+		if k.Err != nil {
+			hint += ": " + strings.TrimPrefix(k.Err.Error(), "error parsing regexp: ")
+		}
+	case formatDomain:
+		what, hint = "domain", "write its name alone, as in example.com: no scheme, no path, no *, and more than its last part"
+	}
+	v.add(value, "wrong-value", fmt.Sprintf("%s is not a %s", describe(value), what), hint)
 }
 
 func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.Node, names []string) {
