@@ -69,6 +69,14 @@ const (
 	TypeModelOutput    = "model.output"  // an answer of a model, before the agent sees it
 )
 
+// ActionTypes returns the action types that the built-in policy sections know.
+func ActionTypes() []string {
+	return []string{
+		TypeModelCall, TypeToolCall, TypeDataRead, TypeDataWrite, TypeDataDelete, TypeDataExport, TypeEgress,
+		TypeMemoryWrite, TypeSubjectRequest, TypeWorkflowStep, TypeArtifactLoad, TypeModelOutput,
+	}
+}
+
 // Operation is the verb of an action.
 type Operation struct {
 	Type       string         `json:"type"` // required; one of the Type constants or a vendor's own

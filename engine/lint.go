@@ -6,8 +6,11 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
+	"github.com/ai-agent-mesh/mesh/engine/spelling"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
 // Lint reports everything that is wrong with the meaning of a document that
@@ -33,6 +36,7 @@ func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 		}
 	}
 	findings = append(findings, lintUnserved(doc, controls)...)
+	findings = append(findings, checked.lintActionTypes(doc)...)
 	if len(doc.Bases) > 0 {
 		findings = slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.File != doc.File && f.Level == mesh.LevelWarning })
 	}
@@ -88,6 +92,60 @@ func lintUnserved(doc *policy.Document, controls policy.ControlIndex) []mesh.Fin
 		})
 	}
 	return out
+}
+
+// lintActionTypes warns of action types that look like misspelt ones: a rule
+// about them would never look at anything.
+func (c *checkedPolicy) lintActionTypes(doc *policy.Document) []mesh.Finding {
+	var out []mesh.Finding
+	report := func(name string, at mesh.Position) {
+		if meant := misspeltType(name); meant != "" {
+			out = append(out, mesh.Finding{
+				Position: at, Level: mesh.LevelWarning, Rule: "unusual-action-type",
+				Message: "the action type " + yamldoc.Shorten(name) + " is none that the built-in sections know, but resembles one",
+				Hint:    spelling.DidYouMean(name, []string{meant}),
+			})
+		}
+	}
+	for i := range doc.Rules {
+		source := &doc.Rules[i]
+		for _, label := range source.ActionTypes {
+			report(label.Value, label.Position)
+		}
+		if source.Primitive != "" || i >= len(c.rules) {
+			continue
+		}
+		for _, part := range []struct {
+			compiled *expr.Expr
+			source   policy.Expr
+		}{{c.rules[i].when, source.When}, {c.rules[i].require, source.Require}} {
+			if part.compiled == nil {
+				continue
+			}
+			for _, literal := range part.compiled.TypeLiterals() {
+				report(literal.Type, part.source.At(literal.Offset))
+			}
+		}
+	}
+	return out
+}
+
+// misspeltType returns the known action type that was probably meant; empty for
+// a known one and for one that resembles none. Each part of the name must be
+// near by itself: data.load is no misspelt data.read.
+func misspeltType(name string) string {
+	types := mesh.ActionTypes()
+	if slices.Contains(types, name) {
+		return ""
+	}
+	parts := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("._- ", r) })
+	for _, known := range types {
+		near := func(a, b string) bool { return spelling.Nearest(a, []string{b}) != "" }
+		if slices.EqualFunc(parts, strings.Split(known, "."), near) {
+			return known
+		}
+	}
+	return ""
 }
 
 // Framework returns the id of the framework that the document names, forgiving

@@ -47,6 +47,40 @@ func (c catalog) Nearest(f mesh.FrameworkID, _ string) string { return c[f][0] }
 
 var known = catalog{"gdpr": {"Art.5", "Art.6", "Art.7"}, "soc2": {"CC6.1"}}
 
+// TestLintActionTypes looks for warnings at misspelt action types, and for none
+// at types that are somebody's own.
+func TestLintActionTypes(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\nrules:\n"
+	for _, tt := range []struct {
+		name, rules string
+		want        []string // position and hint
+	}{
+		{"a list", "  approvals: {actions: [data.export, data.exprot]}\n", []string{"4:38 did you mean data.export?"}},
+		{"a list of each key", "  agents: {actions: {a: [data.reed]}}\n", []string{"4:26 did you mean data.read?"}},
+		{"a key", "  classification: {by_action: {Model.Call: [public]}}\n", []string{"4:32 did you mean model.call?"}},
+		{"any type", "  operations: {required_inputs: {any: [agent.id], tol.call: [tool.name]}}\n", []string{"4:51 did you mean tool.call?"}},
+		{"a condition", "  custom: [{id: a, when: 'action.type == \"data.exprot\"', require: has(data.purpose)}]\n", []string{"4:42 did you mean data.export?"}},
+		{"a demand", "  custom: [{id: a, require: '!(action.type in [\"egress\", \"memory_write\"])'}]\n", []string{"4:58 did you mean memory.write?"}},
+		{"types of one's own", "  operations: {allowed_actions: [data.load, data.send, data.anonymize, robot.move, tool.fail, egress.http]}\n", nil},
+		{"one's own in a condition", "  custom: [{id: a, when: 'action.type == \"data.share\"', require: has(data.purpose)}]\n", nil},
+		{"another field", "  custom: [{id: a, require: has(resource.type) && resource.type == \"data.exprot\"}]\n", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range engine.Lint(document(t, "p.yaml", head+tt.rules), nil) {
+				if f.Rule == "unusual-action-type" {
+					got = append(got, fmt.Sprintf("%d:%d %s", f.Line, f.Column, f.Hint))
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestLint(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -62,6 +62,8 @@ type Rule struct {
 	// Values are its parameters by the name its CEL knows them by.
 	Primitive string
 	Values    map[string]any
+	// ActionTypes are the action types that it names, of a built-in rule.
+	ActionTypes []Label
 
 	Controls       []Label // as written
 	When           Expr    // empty means every action

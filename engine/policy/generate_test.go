@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 )
@@ -49,6 +50,7 @@ func TestSchemaIsGenerated(t *testing.T) {
 type member struct {
 	description string
 	parameter   *primitives.Parameter // nil: a mapping
+	actionTypes bool                  // the parameter holds action types
 	members     map[string]*member    // by key; * stands for every key
 }
 
@@ -70,6 +72,7 @@ func sectionSchemas(indent string) string {
 		for _, p := range s.Primitives {
 			for i := range p.Parameters {
 				m := at(root, p.Parameters[i].Path)
+				m.actionTypes = slices.Contains(p.ActionTypes, p.Parameters[i].Name())
 				m.parameter, m.description = &p.Parameters[i], p.Parameters[i].Description
 			}
 		}
@@ -137,6 +140,9 @@ func (m *member) leaf() string {
 	case primitives.Texts:
 		if p.Enum == nil {
 			parts = append(parts, `"$ref": "#/$defs/texts"`)
+			if m.actionTypes {
+				parts = append(parts, fmt.Sprintf(`"items": {"examples": [%s]}`, quoted(mesh.ActionTypes())))
+			}
 			if p.Format != "" {
 				parts = append(parts, `"items": {"format": `+quote(p.Format)+`}`)
 			}

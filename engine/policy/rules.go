@@ -55,10 +55,44 @@ func (p *parser) instance(rules *yaml.Node, primitive *primitives.Primitive, key
 			r.Values[parameter.Name()], _ = parameter.Type.Value(yamldoc.Value(v))
 		}
 	}
+	r.ActionTypes = p.actionTypes(rules, primitive, keys)
 	for _, o := range primitive.Obligations {
 		r.Obligations = append(r.Obligations, o.Bind(r.Values))
 	}
 	return r, key
+}
+
+// actionTypes returns the action types that a rule names, and where.
+func (p *parser) actionTypes(rules *yaml.Node, primitive *primitives.Primitive, keys []string) []Label {
+	var out []Label
+	for i, name := range primitive.Each {
+		if slices.Contains(primitive.ActionTypes, name) {
+			key, _ := descend(rules, upToKey(primitive.ID, i), keys)
+			out = append(out, p.label(key))
+		}
+	}
+	for _, parameter := range primitive.Parameters {
+		if !slices.Contains(primitive.ActionTypes, parameter.Name()) {
+			continue
+		}
+		switch _, v := descend(rules, parameter.Path, keys); {
+		case v == nil:
+		case parameter.Type == primitives.Texts:
+			out = append(out, p.labels(v)...)
+		default:
+			out = append(out, p.label(v))
+		}
+	}
+	return out
+}
+
+// upToKey cuts a path behind one of its *.
+func upToKey(path string, star int) string {
+	end := 0
+	for range star + 1 {
+		end += strings.IndexByte(path[end:], '*') + 1
+	}
+	return path[:end]
 }
 
 // instances returns the keys that stand for the * of a path, for every place

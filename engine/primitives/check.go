@@ -27,6 +27,11 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 	}
 	p.checkUnless(n, of)
 	p.checkAnyCase(n, of)
+	for _, name := range of.ActionTypes {
+		if typ, known := valueTypes(of)[name]; !known || typ != Text && typ != Texts {
+			p.report(yamldoc.Get(n, "action_types"), "%s is neither a key nor a parameter that holds texts", name)
+		}
+	}
 	p.checkExample(n, of)
 	types := valueTypes(of)
 	for _, o := range of.Obligations {

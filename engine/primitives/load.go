@@ -179,8 +179,8 @@ func vary(n *yaml.Node, in *strings.Replacer) *yaml.Node {
 func (p *parser) primitive(n, controls *yaml.Node, variant string) {
 	out := &Primitive{
 		ID: text(n, "id"), Variant: variant, Summary: text(n, "summary"), Each: yamldoc.Texts(yamldoc.Get(n, "each")),
-		AnyCase: yamldoc.Texts(yamldoc.Get(n, "any_case")),
-		Unless:  text(n, "unless"), Types: yamldoc.Texts(yamldoc.Get(n, "looks_at")), Require: text(n, "require"),
+		AnyCase: yamldoc.Texts(yamldoc.Get(n, "any_case")), ActionTypes: yamldoc.Texts(yamldoc.Get(n, "action_types")),
+		Unless: text(n, "unless"), Types: yamldoc.Texts(yamldoc.Get(n, "looks_at")), Require: text(n, "require"),
 		Message: text(n, "message"), Recommendation: text(n, "recommendation"),
 	}
 	out.When = conjunction(typeIn(out.Types), text(n, "when"))
