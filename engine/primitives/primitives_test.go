@@ -167,3 +167,17 @@ func ExampleLookup() {
 	// has(data.encryption.algorithm) && data.encryption.algorithm == rule.algorithm
 	// [hipaa:164.312(a)(2)(iv)]
 }
+
+func TestSpell(t *testing.T) {
+	t.Parallel()
+	p := primitives.Primitive{AnyCase: []string{"category", "list"}}
+	got := p.Spell(map[string]any{"category": "tradeSecret", "list": []any{"phi", "PHI", "Émoi"}, "hosts": []any{"a"}})
+	want := map[string]any{
+		"category": []any{"tradesecret", "TRADESECRET", "Tradesecret", "tradeSecret"},
+		"list":     []any{"phi", "PHI", "Phi", "émoi", "ÉMOI", "Émoi"},
+		"hosts":    []any{"a"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
