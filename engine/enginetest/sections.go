@@ -143,7 +143,7 @@ func addRight(all map[string]Section, right string) {
 	about := func(a facts) bool {
 		named, stated := a.text("request.right")
 		another := named != right && slices.Contains(rights, named)
-		return a.typed("subject.request") && !(stated && another)
+		return a.typed("subject.request") && (!stated || !another)
 	}
 	enabled := func(_ any, rules settings) bool { return rules.at(section+".enabled") != false }
 	// What is exempt is not looked at.
