@@ -99,6 +99,7 @@ func TestLint(t *testing.T) {
 		{"unknown function", "    - {id: a, require: 'sze(data.fields) > 0'}\n", []string{"error cel-unknown-name CEL: unknown name sze (did you mean size?)"}},
 		{"the clock", "    - {id: a, require: 'timestamp < now()'}\n", []string{"unknown name now"}},
 		{"an object", "    - {id: a, require: 'mesh.Data{purpose: \"a\"} == data'}\n", []string{"cannot make an object"}},
+		{"a loop that hides a parameter", "    - {id: a, require: 'has(data.fields) && data.fields.all(params, params != \"x\")'}\n", []string{"5:60 error cel-type CEL: the variable params of a loop hides params itself"}},
 		{"a regular expression", "    - {id: a, require: 'has(resource.id) && resource.id.matches(\"(\")'}\n", []string{"5:65 error cel-regex CEL: the regular expression does not compile: missing closing ) in ("}},
 		{"a regular expression that unfolds", "    - {id: a, require: 'action.type.matches(\"(a{1000}){1000}\")'}\n", []string{"5:45 error cel-regex CEL: the regular expression unfolds into more than 2000 steps (regular expressions are RE2"}},
 		{"a regular expression of the action", "    - {id: a, require: 'has(actor.userId) && action.type.matches(actor.userId)'}\n", []string{"5:66 error cel-regex CEL: the pattern of matches() is taken from the action (write the pattern out"}},

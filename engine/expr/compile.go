@@ -87,14 +87,25 @@ func lowered(a *ast.AST) bool {
 	return own
 }
 
-// checkKinds refuses what type-checks but has no use here.
+// checkKinds refuses what type-checks but has no use here, and loop variables
+// that hide a record, whose fields are taken for their values wherever they are
+// read.
 func (e *Env) checkKinds(a *ast.AST) (Issue, bool) {
 	var found *Issue
+	refuse := func(x ast.Expr, message, hint string) {
+		if found == nil {
+			found = &Issue{Offset: startOf(a, x.ID()), Level: mesh.LevelError, Rule: "cel-type", Message: message, Hint: hint}
+		}
+	}
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() == ast.StructKind && found == nil {
-			found = &Issue{
-				Offset: startOf(a, x.ID()), Level: mesh.LevelError, Rule: "cel-type",
-				Message: "an expression cannot make an object of type " + x.AsStruct().TypeName(),
+		switch x.Kind() {
+		case ast.StructKind:
+			refuse(x, "an expression cannot make an object of type "+x.AsStruct().TypeName(), "")
+		case ast.ComprehensionKind:
+			for _, v := range []string{x.AsComprehension().IterVar(), x.AsComprehension().IterVar2()} {
+				if e.types.records[v] != nil {
+					refuse(x, "CEL: the variable "+v+" of a loop hides "+v+" itself", "give it a name of its own")
+				}
 			}
 		}
 	}))

@@ -104,6 +104,22 @@ func TestHiddenNames(t *testing.T) {
 	}
 }
 
+// TestLoopVariables has loops whose variables are called like a record.
+func TestLoopVariables(t *testing.T) {
+	t.Parallel()
+	e := env(t)
+	for _, source := range []string{
+		`data.fields.all(rule, rule != "x")`, `[true].exists(rule, rule)`, `data.fields.map(rule, rule + "x").size() > 1`,
+	} {
+		if x, issues := e.Compile(source); x != nil || len(issues) != 1 || !strings.Contains(issues[0].Message, "hides") {
+			t.Errorf("%s: issues %v; want that its variable hides another", source, issues)
+		}
+	}
+	if x, issues := e.Compile(`data.fields.all(data, data.startsWith("x"))`); x == nil {
+		t.Errorf("a variable called like a field of the action: %v", issues)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	e := env(t)
