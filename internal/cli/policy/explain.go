@@ -123,7 +123,22 @@ func programOf(ctx context.Context, env *command.Env, opts *explainOptions) (*en
 	if err := checkDeclared(policies, values); err != nil {
 		return nil, err
 	}
+	tellApart(policies, opts.Policies)
 	return engine.Compile(policies)
+}
+
+// tellApart says behind names that several policies share where each is from: a
+// decision knows its policies by name.
+func tellApart(policies []engine.Policy, sources []string) {
+	bearers := map[string]int{}
+	for _, p := range policies {
+		bearers[p.ID]++
+	}
+	for i := range policies {
+		if p := &policies[i]; bearers[p.ID] > 1 {
+			p.ID += " (" + sources[i] + ")"
+		}
+	}
 }
 
 // only leaves the rules that were asked for.
