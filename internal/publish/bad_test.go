@@ -241,16 +241,22 @@ func FuzzMetadata(f *testing.F) {
 		if s == nil {
 			return
 		}
-		a, err := s.Build()
-		if err != nil {
-			t.Fatalf("sources without findings do not build: %v", err)
-		}
-		b, err := bundle.Read(t.Context(), a, a.Digest())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := publish.Policy(b, "", nil); err != nil {
-			t.Errorf("what was built is refused: %v", err)
-		}
+		builds(t, s)
 	})
+}
+
+// builds holds sources without findings to a bundle that is taken.
+func builds(t *testing.T, s *publish.Source) {
+	t.Helper()
+	a, err := s.Build()
+	if err != nil {
+		t.Fatalf("sources without findings do not build: %v", err)
+	}
+	b, err := bundle.Read(t.Context(), a, a.Digest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := publish.Policy(b, "", nil); err != nil {
+		t.Errorf("what was built is refused: %v", err)
+	}
 }

@@ -292,16 +292,6 @@ func FuzzProfile(f *testing.F) {
 		if _, err := s.Check(t.Context()); err != nil {
 			return
 		}
-		a, err := s.Build()
-		if err != nil {
-			t.Fatalf("sources without findings do not build: %v", err)
-		}
-		b, err := bundle.Read(t.Context(), a, a.Digest())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := publish.Policy(b, "", nil); err != nil {
-			t.Errorf("what was built is refused: %v", err)
-		}
+		builds(t, s)
 	})
 }
