@@ -46,6 +46,13 @@ func TestPoliciesPage(t *testing.T) {
 		"denied now: tool.call where tool.name is refund",
 		"no difference: it is proved that both decide every action alike",
 		"[widens-base]",
+		"ok: 4 passed, 0 failed, 4 rules",
+		"data.retentionDays is more than 90 and at most 365",
+		"data_collection.purpose_limitation is violated",
+		"[cel-cost]",
+		"[cel-regex]",
+		"[too-large]",
+		"[yaml-alias]",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("nothing says %q:\n%s", want, out)
