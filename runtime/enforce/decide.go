@@ -127,6 +127,13 @@ func refuse(d *mesh.Decision, rule, message string) {
 	d.AuditLog.Outcome = mesh.OutcomeDenied
 }
 
+// unrecorded marks a decision that there is no evidence of. The name of its
+// event goes: whoever looked for it would find nothing.
+func unrecorded(d *mesh.Decision) {
+	d.Unrecorded = true
+	d.AuditLog.EventID = ""
+}
+
 // entry begins the audit entry of an action that is allowed so far.
 func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	e := mesh.AuditEntry{

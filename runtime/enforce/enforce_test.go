@@ -236,6 +236,9 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 			if denied := len(d.Errors) == 1 && d.Errors[0].RuleID == enforce.RuleJournal && strings.Contains(d.Errors[0].Message, "no space left"); denied == tt.allowed {
 				t.Errorf("errors = %+v", d.Errors)
 			}
+			if !d.Unrecorded || d.AuditLog.EventID != "" {
+				t.Errorf("a decision without a record passes for one with: %+v", d)
+			}
 			if !d.Allowed && (d.AuditLog.Outcome != mesh.OutcomeDenied || len(d.Obligations) != 0) {
 				t.Errorf("decision = %+v", d)
 			}
@@ -246,6 +249,28 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 	}
 	if d := decide(t, newPoint(t, full, enforce.Options{Mode: mesh.ModeMonitor}, enforce.Set{}), good); !d.Allowed {
 		t.Error("a runtime in monitor mode refused")
+	}
+}
+
+// A decision without evidence must not look like one with.
+func TestDecisionsThatAreNotToBeRecorded(t *testing.T) {
+	t.Parallel()
+	p := newPoint(t, failing{errors.New("it was asked")}, enforce.Options{UnrecordedUnsafe: true}, set(t, mesh.ModeEnforce))
+	ds, err := p.Decide(t.Context(), []*mesh.Action{action(t, good), action(t, bad)}, enforce.Caller{})
+	if err != nil || len(ds) != 2 || !ds[0].Allowed || ds[1].Allowed {
+		t.Fatalf("decisions = %+v, %v", ds, err)
+	}
+	for i, d := range ds {
+		if !d.Unrecorded || d.AuditLog.EventID != "" {
+			t.Errorf("decision %d passes for recorded: %+v", i, d)
+		}
+	}
+	if p.Skipped() != 2 {
+		t.Errorf("%d decisions are counted, want 2", p.Skipped())
+	}
+	recording := newPoint(t, newJournal(t, t.TempDir()), enforce.Options{}, set(t, mesh.ModeEnforce))
+	if d := decide(t, recording, good); d.Unrecorded || d.AuditLog.EventID == "" || recording.Skipped() != 0 {
+		t.Errorf("a recorded decision = %+v, %d skipped", d, recording.Skipped())
 	}
 }
 
