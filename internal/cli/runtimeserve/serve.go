@@ -94,6 +94,10 @@ func parse(subscribe []string, mode string, c *node.Config) error {
 	if mode != "" && !c.Mode.Valid() {
 		return command.UsageErrorf("--mode %q is none", mode).WithHint("use enforce, monitor or audit; it can only weaken what a policy says")
 	}
+	if c.Journal != "" && c.Journal != node.JournalOn && c.Journal != node.JournalOffUnsafe {
+		return command.UsageErrorf("--journal %q is none", c.Journal).
+			WithHint("use " + node.JournalOn + "; " + node.JournalOffUnsafe + " is for measuring and leaves no evidence")
+	}
 	return nil
 }
 
