@@ -100,6 +100,10 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	if err != nil {
 		return Placed(err, opts.File)
 	}
+	if len(got.Decisions) == 0 {
+		return mesh.Errorf(mesh.CodeInvalid, "%s asks about no action", opts.File).
+			WithHint("put at least one into \"actions\", or send the action itself")
+	}
 	if opts.JSON {
 		if err := env.WriteJSON(got.Raw); err != nil {
 			return err
