@@ -71,8 +71,8 @@ type Decision struct {
 	Errors []RuleError `json:"errors,omitzero"`
 	// Bundles holds the digests of the bundles that decided.
 	Bundles []Digest `json:"bundles"`
-	// EvaluationNanos is the time the evaluation took, without decoding and
-	// recording.
+	// EvaluationNanos is the time the evaluation took, with the words for what
+	// it found, without decoding and recording.
 	EvaluationNanos int64 `json:"evaluationNanos"`
 	// Unrecorded is true where there is no evidence of the decision: the
 	// journal did not take it, or the runtime records none. AuditLog then has

@@ -45,8 +45,8 @@ func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, out *mesh.
 	start := time.Now()
 	set.Program.Bind(ctx, a, engine.Inline, &s.input)
 	set.Program.Decide(&s.input, &s.verdict)
-	took := time.Since(start)
 	set.Program.Expand(&s.input, &s.verdict, r)
+	took := time.Since(start)
 	d := deciding{action: a, decision: out, enforcing: p.enforces(set.Program, r), weakened: r.Weakened}
 	*out = mesh.Decision{
 		Allowed: r.Allowed, WouldAllow: r.WouldAllow, Evaluated: r.Evaluated, Mode: r.Mode,

@@ -305,6 +305,41 @@ func TestDecideRefuses(t *testing.T) {
 	}
 }
 
+// impatient is a context that ends after it was asked a number of times.
+type impatient struct {
+	context.Context
+	asked *atomic.Int64
+	until int64
+}
+
+func (c impatient) Err() error {
+	if c.asked.Add(1) > c.until {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A batch that nobody waits for any more ends where it is.
+func TestABatchIsInterrupted(t *testing.T) {
+	t.Parallel()
+	actions := make([]*mesh.Action, 1000)
+	for i := range actions {
+		actions[i] = action(t, good)
+	}
+	for _, unrecordedUnsafe := range []bool{false, true} {
+		j := newJournal(t, t.TempDir())
+		p := newPoint(t, j, enforce.Options{UnrecordedUnsafe: unrecordedUnsafe}, set(t, mesh.ModeEnforce))
+		ctx := impatient{t.Context(), new(atomic.Int64), 10}
+		ds, err := p.Decide(ctx, actions, enforce.Caller{})
+		if !errors.Is(err, context.Canceled) || ds != nil || p.Skipped() != 0 || j.Status().LastSeq != 0 {
+			t.Errorf("unrecorded = %v: %d decisions, %v", unrecordedUnsafe, len(ds), err)
+		}
+		if asked := ctx.asked.Load(); asked > 20 {
+			t.Errorf("unrecorded = %v: it went on until %d", unrecordedUnsafe, asked)
+		}
+	}
+}
+
 func TestSwapWhileDeciding(t *testing.T) {
 	t.Parallel()
 	p := newPoint(t, newJournal(t, t.TempDir()), enforce.Options{}, set(t, mesh.ModeEnforce))

@@ -134,6 +134,9 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	enforcing := make([]bool, len(actions))
 	for i, a := range actions {
 		d := p.decide(ctx, set, a, &decisions[i])
+		if err := interrupted(ctx); err != nil {
+			return nil, err
+		}
 		d.describe(caller)
 		enforcing[i] = d.enforcing
 		var err error
@@ -164,14 +167,23 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	return decisions, nil
 }
 
+// interrupted returns why nobody waits for a decision any more. What was decided
+// meanwhile is none: its rules may have been interrupted, too.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("deciding: %w", context.Cause(ctx))
+}
+
 // decideUnrecorded is the rest of decideAll where nothing is recorded.
 func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh.Decision, actions []*mesh.Action, last func(*mesh.Decision) bool) ([]mesh.Decision, error) {
 	start := time.Now()
 	for i, a := range actions {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("deciding: %w", context.Cause(ctx))
-		}
 		p.decide(ctx, set, a, &decisions[i])
+		if err := interrupted(ctx); err != nil {
+			return nil, err
+		}
 		unrecorded(&decisions[i])
 		if last(&decisions[i]) {
 			decisions = decisions[:i+1]
