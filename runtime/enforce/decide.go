@@ -158,7 +158,11 @@ func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	return e
 }
 
-// newEventID returns a name that nobody can guess and no other event has.
+// newEventID returns the name of an event. It is random because nothing else
+// keeps events of all runtimes apart, those that were copied with their disk
+// too; and it has more than 128 bits because callers are given it, and who knows
+// some names must not be able to ask for others. 32 letters divide the values of
+// a byte evenly: each is as likely as the others.
 func newEventID() string {
 	const prefix, length = "evt_", 26 // 26 of 32 letters are 130 bits
 	var random [length]byte
