@@ -59,7 +59,8 @@ type Decision struct {
 	// WouldAllow is false where a violation was let through by its mode.
 	WouldAllow bool `json:"wouldAllow"`
 	// Evaluated is false where every applicable policy is in audit mode: the
-	// evaluation follows as a second record of the same event.
+	// evaluation follows as a second record of the same event, if that was
+	// recorded.
 	Evaluated bool `json:"evaluated"`
 
 	// Obligations bind the enforcement point, which must refuse the action if
@@ -70,9 +71,13 @@ type Decision struct {
 	Errors []RuleError `json:"errors,omitzero"`
 	// Bundles holds the digests of the bundles that decided.
 	Bundles []Digest `json:"bundles"`
-	// EvaluationNanos is the time the evaluation took, without decoding and
-	// recording.
+	// EvaluationNanos is the time the evaluation took, with the words for what
+	// it found, without decoding and recording.
 	EvaluationNanos int64 `json:"evaluationNanos"`
+	// Unrecorded is true where there is no evidence of the decision: the
+	// journal did not take it, or the runtime records none. AuditLog then has
+	// no event id, because there is no such event.
+	Unrecorded bool `json:"unrecorded,omitzero"`
 }
 
 // Violation is one rule an action breaks.

@@ -188,6 +188,7 @@ func (f *Fleet) describe(ctx context.Context, tenant mesh.TenantID, rec RuntimeR
 		InForce:       list(rec.Report.InForce),
 		Refusals:      list(rec.Report.Refusals),
 		Journals:      reported(journals, rec.Report),
+		Unrecorded:    rec.Report.Unrecorded,
 	}, nil
 }
 

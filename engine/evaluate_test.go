@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -296,6 +297,72 @@ func TestRunawayLoopFails(t *testing.T) {
 }
 
 // TestIndexKeepsOrder mixes rules for one type, for several and for any.
+// TestRulesThatLoopShareABound has each of many rules loop within a loop. What
+// they all may cost is used up by the first; the others fail and say so, and
+// what does not loop is decided all the same.
+func TestRulesThatLoopShareABound(t *testing.T) {
+	t.Parallel()
+	const looping = 6
+	rules := "    - {id: plain, require: 'has(data.purpose) && data.purpose == \"a\"'}\n"
+	for i := range looping {
+		rules += fmt.Sprintf("    - {id: loops-%d, require: '!data.fields.exists(f, data.categories.exists(c, c + \"%d\" == f))'}\n", i, i)
+	}
+	doc := document(t, "p.yaml", custom(rules))
+	a := action(t, `{"action":{"type":"data.read"},"data":{"purpose":"b"}}`)
+	for i := range 1000 {
+		a.Data.Fields = append(a.Data.Fields, fmt.Sprint("field", i))
+		a.Data.Categories = append(a.Data.Categories, fmt.Sprint("category", i))
+	}
+	for _, back := range []engine.BackEnd{engine.Bitmaps, engine.Closures, engine.CEL} {
+		p, err := engine.CompileWith([]engine.Policy{{ID: "a/b", Document: doc}}, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r, again engine.Result
+		p.Evaluate(t.Context(), a, engine.Inline, &r)
+		if r.Allowed || len(r.Violations) != 1 || r.Violations[0].RuleID != "plain" || len(r.Errors) != looping {
+			t.Fatalf("back end %d: %+v", back, r)
+		}
+		own, all := 0, 0
+		for _, e := range r.Errors {
+			switch {
+			case strings.Contains(e.Message, "more steps than one rule may"):
+				own++
+			case strings.Contains(e.Message, "10 million steps together") && strings.Contains(e.Message, "shorter lists"):
+				all++
+			}
+		}
+		if own != 2 || all != looping-2 {
+			t.Errorf("back end %d: %d rules name their own bound and %d that of all: %v", back, own, all, r.Errors)
+		}
+		if back == engine.Bitmaps {
+			if p.Evaluate(t.Context(), a, engine.Inline, &again); !cmp.Equal(r.Errors, again.Errors) {
+				t.Errorf("the same action fails differently (-first +second):\n%s", cmp.Diff(r.Errors, again.Errors))
+			}
+		}
+	}
+}
+
+// TestNobodyWaits ends between rules, too: none of these takes long by itself.
+func TestNobodyWaits(t *testing.T) {
+	t.Parallel()
+	var rules string
+	for i := range 3 {
+		rules += fmt.Sprintf("    - {id: r%d, require: 'data.fields.map(f, f + \"%d\") != []'}\n", i, i)
+	}
+	p, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: document(t, "p.yaml", custom(rules))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var r engine.Result
+	p.Evaluate(ctx, action(t, `{"action":{"type":"data.read"},"data":{"fields":["a"]}}`), engine.Inline, &r)
+	if r.Allowed || len(r.Errors) != 3 || !strings.Contains(r.Errors[2].Message, "nobody waits") {
+		t.Errorf("decided for nobody: %+v", r)
+	}
+}
+
 func TestIndexKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := program(t, document(t, "p.yaml", custom(`    - {id: any, require: 'false'}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // Why an action is denied by default.
@@ -119,7 +120,7 @@ func (e *expansion) rule(c *compiledPolicy, i int32, v *verdictOf) {
 		e.violate(c, rule, e.clauses(i, e.violations[:violations]), v)
 		e.violations = e.violations[violations:]
 	case len(e.failures) > 0 && e.failures[0].Rule == i:
-		e.fail(c, rule, e.failures[0].When, v)
+		e.fail(c, rule, e.failures[0], v)
 		e.failures = e.failures[1:]
 	case c.info.Mode == mesh.ModeEnforce:
 		// Monitored policies only watch: what they would oblige to is not done.
@@ -143,26 +144,31 @@ func (e *expansion) violate(c *compiledPolicy, rule *rule, clauses []mesh.Clause
 	}
 }
 
-func (e *expansion) fail(c *compiledPolicy, rule *rule, when bool, v *verdictOf) {
+func (e *expansion) fail(c *compiledPolicy, rule *rule, f Failure, v *verdictOf) {
 	v.failed = append(v.failed, rule.id)
 	part, x := "require", rule.require
-	if when {
+	if f.When {
 		part, x = "when", rule.when
 	}
+	reason := f.Bound.Err()
+	if reason == nil {
+		reason = e.reason(x, rule)
+	}
 	e.result.Errors = append(e.result.Errors, mesh.RuleError{
-		PolicyID: c.info.ID, RuleID: rule.id, Message: part + ": " + e.reason(x, rule).Error(),
+		PolicyID: c.info.ID, RuleID: rule.id, Message: part + ": " + reason.Error(),
 	})
 }
 
 var errNoValue = errors.New("it has no value for this action")
 
-// reason asks cel-go why an expression has no value, in its words.
+// reason asks cel-go why an expression has no value, in its words. What it
+// costs to ask counts for the decision, too; where it is too much, nobody says.
 func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 	if rule.changed != nil {
 		return errNoValue // x is what it was before
 	}
-	_, err := x.Eval(e.in.Context(), &expr.Input{Action: e.in.Action(), Records: rule.records, Predicate: e.in.Ask})
-	if err == nil {
+	_, err := x.Eval(e.in.Context(), &expr.Input{Action: e.in.Action(), Records: rule.records, Predicate: e.in.Ask, Spend: e.in.Spend})
+	if err == nil || term.BoundOf(err) != term.Unbound {
 		return errNoValue
 	}
 	return err

@@ -107,7 +107,7 @@ func (t *Trial) exchange() (violations []Violation, failures []Failure) {
 		violations = append(violations, Violation{Rule: t.number, Clause: v.Clause})
 	}
 	for _, f := range found.Failures {
-		failures = append(failures, Failure{Rule: t.number, When: f.When})
+		failures = append(failures, Failure{Rule: t.number, When: f.When, Bound: f.Bound})
 	}
 	violations = splice(t.verdict.Violations, violations, func(v Violation) int32 { return v.Rule }, t.number)
 	failures = splice(t.verdict.Failures, failures, func(f Failure) int32 { return f.Rule }, t.number)

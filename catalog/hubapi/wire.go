@@ -239,6 +239,9 @@ type Runtime struct {
 	InForce       []mesh.BundleInForce   `json:"inForce"`
 	Refusals      []mesh.Refusal         `json:"refusals"`
 	Journals      []JournalStatus        `json:"journals"`
+	// Unrecorded is true where the runtime records none of its decisions, so
+	// that there is no evidence of them anywhere.
+	Unrecorded bool `json:"unrecorded,omitzero"`
 }
 
 // JournalStatus says how far the hub has a runtime's journal.
@@ -294,6 +297,7 @@ type RuntimeReport struct {
 	Refusals      []mesh.Refusal       `json:"refusals"` // standing ones
 	JournalID     mesh.JournalID       `json:"journalId,omitzero"`
 	LastSeq       uint64               `json:"lastSeq"`
+	Unrecorded    bool                 `json:"unrecorded,omitzero"` // it records none of its decisions
 }
 
 // Batch is a run of consecutive journal records. Records are the journal's own

@@ -2,8 +2,8 @@
 // exist, a name given twice or a value of the wrong type refuses the action,
 // because a misspelt field that is ignored would fail open.
 //
-// [Action] reads one action, [Batch] reads one or several; a [Decoder] does both
-// in memory that it uses again. A scanner made for the schema reads what
+// [Action] reads one action; a [Decoder] reads one or several in memory that it
+// uses again. A scanner made for the schema reads what
 // programs write, and leaves everything else, all errors included, to a general
 // decoder, which alone says what is accepted. Errors are
 // *mesh.Error with the JSON path of the fault, its line and column as a
@@ -50,24 +50,12 @@ func Action(data []byte) (*mesh.Action, error) {
 	return new(Decoder).action(string(data), data)
 }
 
-// Batch reads either one action, or {"actions": […]} with at most max of them;
-// max <= 0 means no limit but the size. batch says which form it was. Above
-// [MaxBatchSize], or with more than max actions, the error's code is
-// CodeTooLarge. An error in one action refuses them all. The actions are
-// independent of data, and share memory: one of them keeps all of it.
-func Batch(data []byte, max int) (actions []*mesh.Action, batch bool, err error) {
-	if len(data) > MaxBatchSize {
-		return generalBatch(data, max)
-	}
-	return new(Decoder).batch(string(data), data, max)
-}
-
 // generalAction reads what the scanner cannot, and explains what is wrong.
 func generalAction(data []byte) (*mesh.Action, error) {
 	return decodeAction(source{data: data}, data, 0, "")
 }
 
-// generalBatch does the same for what [Batch] takes.
+// generalBatch does the same for what [Decoder.Batch] takes.
 func generalBatch(data []byte, max int) (actions []*mesh.Action, batch bool, err error) {
 	if len(data) > MaxBatchSize {
 		return nil, false, tooLarge("the batch has %d bytes, more than %d", len(data), MaxBatchSize)

@@ -171,7 +171,7 @@ func TestBatchDepth(t *testing.T) {
 	}
 	for levels, ok := range map[int]bool{decode.MaxDepth: true, decode.MaxDepth + 1: false} {
 		_, alone := decode.Action([]byte(deepest(levels)))
-		_, _, batch := decode.Batch([]byte(`{"actions":[`+deepest(levels)+`]}`), 1)
+		_, _, batch := new(decode.Decoder).Batch([]byte(`{"actions":[`+deepest(levels)+`]}`), 1)
 		if (alone == nil) != ok || (batch == nil) != ok {
 			t.Errorf("%d levels: alone %v, in a batch %v", levels, alone, batch)
 		}
@@ -184,10 +184,10 @@ func TestActionTooLarge(t *testing.T) {
 	if _, err := decode.Action([]byte(in)); mesh.CodeOf(err) != mesh.CodeTooLarge {
 		t.Errorf("Action: %v, want code too_large", err)
 	}
-	if _, _, err := decode.Batch([]byte(`{"actions":[`+in+`]}`), 10); mesh.CodeOf(err) != mesh.CodeTooLarge {
+	if _, _, err := new(decode.Decoder).Batch([]byte(`{"actions":[`+in+`]}`), 10); mesh.CodeOf(err) != mesh.CodeTooLarge {
 		t.Errorf("Batch: %v, want code too_large", err)
 	}
-	if _, _, err := decode.Batch(make([]byte, decode.MaxBatchSize+1), 10); mesh.CodeOf(err) != mesh.CodeTooLarge {
+	if _, _, err := new(decode.Decoder).Batch(make([]byte, decode.MaxBatchSize+1), 10); mesh.CodeOf(err) != mesh.CodeTooLarge {
 		t.Errorf("Batch above the size: %v, want code too_large", err)
 	}
 }
@@ -219,7 +219,7 @@ func TestBatch(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			actions, batch, err := decode.Batch([]byte(tt.in), tt.max)
+			actions, batch, err := new(decode.Decoder).Batch([]byte(tt.in), tt.max)
 			if len(actions) != tt.want || batch != tt.batch || mesh.CodeOf(err) != tt.code {
 				t.Fatalf("Batch = %d actions, %v, %v; want %d, %v, code %q", len(actions), batch, err, tt.want, tt.batch, tt.code)
 			}
@@ -245,7 +245,7 @@ func FuzzAction(f *testing.F) {
 		if err != nil && mesh.CodeOf(err) == mesh.CodeInternal {
 			t.Fatalf("error without a code: %v", err)
 		}
-		if _, _, err := decode.Batch(data, 10); a != nil && err != nil {
+		if _, _, err := new(decode.Decoder).Batch(data, 10); a != nil && err != nil {
 			t.Fatalf("Action accepts what Batch refuses: %v", err)
 		}
 	})

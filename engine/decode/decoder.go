@@ -10,10 +10,10 @@ import (
 // that compares them with the structs.
 //go:generate go test -run TestObjects$ -update .
 
-// Decoder reads actions as [Action] and [Batch] do, with the same results and
-// errors, into memory that it uses again: a typical action costs no allocation.
-// The zero value is ready. A Decoder must not be copied, and serves one
-// goroutine at a time.
+// Decoder reads actions as [Action] does, with the same results and errors,
+// into memory that it uses again: a typical action costs no allocation. The zero
+// value is ready. A Decoder must not be copied, and serves one goroutine at a
+// time.
 //
 // What it returned is valid until its next call, and its texts (those of the
 // free-form maps too) are parts of the data they were read from. So data must
@@ -30,10 +30,17 @@ func (d *Decoder) Action(data []byte) (*mesh.Action, error) {
 	return d.action(view(data), data)
 }
 
-// Batch reads one action or several. See [Batch] for max, batch and the
-// errors. The list is valid as long as the actions are.
+// Batch reads either one action, or {"actions": […]} with at most max of them;
+// max <= 0 means no limit but the size. batch says which form it was. Above
+// [MaxBatchSize], or with more than max actions, the error's code is
+// CodeTooLarge. An error in one action refuses them all. The list is valid as
+// long as the actions are.
 func (d *Decoder) Batch(data []byte, max int) (actions []*mesh.Action, batch bool, err error) {
-	return d.batch(view(data), data, max)
+	actions, batch, ok := d.scanBatch(view(data), data, max)
+	if !ok {
+		return generalBatch(data, max)
+	}
+	return actions, batch, nil
 }
 
 // action scans the action in data. Its texts become parts of text, which are
@@ -57,14 +64,6 @@ func (d *Decoder) scanAction(text string, data []byte) *mesh.Action {
 		return nil
 	}
 	return a
-}
-
-func (d *Decoder) batch(text string, data []byte, max int) (actions []*mesh.Action, batch bool, err error) {
-	actions, batch, ok := d.scanBatch(text, data, max)
-	if !ok {
-		return generalBatch(data, max)
-	}
-	return actions, batch, nil
 }
 
 // scanBatch is not ok if the scanner failed.

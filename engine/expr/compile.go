@@ -29,8 +29,8 @@ type Issue struct {
 type Expr struct {
 	env     *Env
 	checked *cel.Ast
-	plan    func() (cel.Program, error) // made at its first use
-	types   []string                    // the action types it can be true for; nil: any
+	plan    func() (planned, error) // made at its first use
+	types   []string                // the action types it can be true for; nil: any
 }
 
 // Compile parses and type-checks an expression. All faults are returned at

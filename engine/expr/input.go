@@ -32,6 +32,10 @@ type Input struct {
 	Records map[string]Values
 	// Predicate returns the value of a predicate; nil if the env has none.
 	Predicate func(name string) (bool, error)
+	// Spend takes steps off what the decision may cost, and returns false if
+	// nothing is left: then the expression has no value, if it is one that may
+	// cost much. Nil bounds each evaluation alone.
+	Spend func(steps int) bool
 }
 
 var _ cel.Activation = (*Input)(nil)

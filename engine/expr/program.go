@@ -2,13 +2,18 @@ package expr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/interpreter"
 
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
@@ -17,22 +22,57 @@ import (
 // whether anybody still waits for the result.
 const interruptEvery = 128
 
+// planned is the program of an expression.
+type planned struct {
+	cel.Program
+	counts bool // what it costs, because that may be much
+}
+
 // planner returns what makes the program of an expression when it is needed,
 // once.
-func (e *Env) planner(a *ast.AST) func() (cel.Program, error) {
-	return sync.OnceValues(func() (cel.Program, error) {
-		p, err := e.cel.PlanProgram(a, programOptions(a)...)
-		if err != nil {
-			return nil, fmt.Errorf("planning an expression: %w", err)
+func (e *Env) planner(a *ast.AST) func() (planned, error) {
+	return sync.OnceValues(func() (planned, error) {
+		options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+		counts := unbounded(a)
+		if counts {
+			options = append(options, compiledOnce(), cel.CostTracking(listCosts{}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
 		}
-		return p, nil
+		p, err := e.cel.PlanProgram(a, options...)
+		if err != nil {
+			return planned{}, fmt.Errorf("planning an expression: %w", err)
+		}
+		return planned{p, counts}, nil
 	})
 }
 
-// programOptions bounds the run-time cost where it is not bounded by the
-// length of the expression. Counting makes an evaluation about ten times as
+// listCosts are the costs of looking through lists whose type is known at run
+// time only. cel-go takes them for one operation, however long they are.
+type listCosts struct{}
+
+// CallCost implements cel-go's ActualCostEstimator.
+func (listCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+	var looked ref.Val
+	switch {
+	case function == operators.In && len(args) == 2:
+		looked = args[1]
+	case (function == operators.Equals || function == operators.NotEquals) && len(args) == 2:
+		looked = args[0]
+	}
+	list, ok := looked.(traits.Lister)
+	if !ok {
+		return nil
+	}
+	if n, ok := list.Size().(types.Int); ok && n >= 0 {
+		cost := uint64(n) + 1
+		return &cost
+	}
+	return nil
+}
+
+// unbounded reports whether the length of an expression does not bound what it
+// costs to evaluate. Counting that makes an evaluation about ten times as
 // expensive, which is why all others go without.
-func programOptions(a *ast.AST) []cel.ProgramOption {
+func unbounded(a *ast.AST) bool {
 	unbounded := false
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		switch x.Kind() {
@@ -42,37 +82,42 @@ func programOptions(a *ast.AST) []cel.ProgramOption {
 			unbounded = unbounded || x.AsCall().FunctionName() == overloads.Matches
 		}
 	}))
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	if unbounded {
-		options = append(options, compiledOnce(), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
-	}
-	return options
+	return unbounded
 }
 
 // program is the program of an expression, or of a part of one, with the
 // values of its records.
 type program struct {
-	plan    func() (cel.Program, error)
+	plan    func() (planned, error)
 	records map[string]Values
 }
 
 // Decide evaluates by cel-go.
 func (p *program) Decide(in term.Input) (bool, error) {
-	return eval(in.Context(), p.plan, &Input{Action: in.Action(), Records: p.records, Predicate: in.Ask})
+	return eval(in.Context(), p.plan, &Input{Action: in.Action(), Records: p.records, Predicate: in.Ask, Spend: in.Spend})
 }
 
 // Eval evaluates the expression by cel-go. An error means that it has no value:
 // it read an absent field, divided by zero, cost too much, or ctx is done.
 func (x *Expr) Eval(ctx context.Context, in *Input) (bool, error) { return eval(ctx, x.plan, in) }
 
-func eval(ctx context.Context, plan func() (cel.Program, error), in *Input) (bool, error) {
+func eval(ctx context.Context, plan func() (planned, error), in *Input) (bool, error) {
 	p, err := plan()
 	if err != nil {
 		return false, err
 	}
-	out, _, err := p.ContextEval(ctx, in)
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("%w: %w", term.ErrInterrupted, context.Cause(ctx))
+	}
+	if p.counts && !in.spend(0) {
+		return false, term.ErrSteps
+	}
+	out, details, err := p.ContextEval(ctx, in)
+	if cost := details.ActualCost(); cost != nil {
+		in.spend(int(min(*cost, MaxRunCost)) * term.StepsOfCEL)
+	}
 	if err != nil {
-		return false, err
+		return false, ended(ctx, err)
 	}
 	b, ok := out.(types.Bool)
 	if !ok {
@@ -80,3 +125,18 @@ func eval(ctx context.Context, plan func() (cel.Program, error), in *Input) (boo
 	}
 	return bool(b), nil
 }
+
+// ended says of an evaluation which bound ended it, if one did.
+func ended(ctx context.Context, err error) error {
+	var canceled interpreter.EvalCancelledError
+	switch {
+	case errors.As(err, &canceled) && canceled.Cause == interpreter.CostLimitExceeded:
+		return term.ErrRuleSteps
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", term.ErrInterrupted, context.Cause(ctx))
+	}
+	return err
+}
+
+// spend takes steps off what the decision may cost.
+func (in *Input) spend(steps int) bool { return in.Spend == nil || in.Spend(steps) }

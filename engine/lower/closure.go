@@ -99,18 +99,26 @@ func compileRelation(t *term.Term) test {
 	a, b := compileRead(t.Args[0]), compileRead(t.Args[1])
 	switch op := t.Op; op {
 	case term.Eq:
-		return func(in *Input) Truth { return a(in).equal(b(in)) }
+		return func(in *Input) Truth { return in.equal(a(in), b(in)) }
 	case term.Ne:
-		return func(in *Input) Truth { return a(in).equal(b(in)).not() }
+		return func(in *Input) Truth { return in.equal(a(in), b(in)).not() }
 	default:
 		return func(in *Input) Truth { return a(in).order(op, b(in)) }
 	}
 }
 
+// equal compares two values. That of lists counts as a loop over them.
+func (in *Input) equal(v, w value) Truth {
+	if v.kind == list && !in.step(v.length()*stepsPerElement) {
+		return Error
+	}
+	return v.equal(w)
+}
+
 func compileIn(t *term.Term) test {
-	a, list := compileRead(t.Args[0]), t.Args[1]
-	if list.Op == term.Const {
-		values, _ := list.Value.([]any)
+	a, of := compileRead(t.Args[0]), t.Args[1]
+	if of.Op == term.Const {
+		values, _ := of.Value.([]any)
 		if set, ok := newScalarSet(values); ok {
 			return func(in *Input) Truth {
 				v := a(in)
@@ -121,8 +129,8 @@ func compileIn(t *term.Term) test {
 			}
 		}
 	}
-	if list.Kind == term.Texts {
-		leaf := list.Leaf
+	if of.Kind == term.Texts {
+		leaf := of.Leaf
 		return func(in *Input) Truth {
 			v, texts := a(in), leaf.Texts(in.action)
 			if v.kind == none || texts == nil || !in.step(len(texts)) {
@@ -131,8 +139,14 @@ func compileIn(t *term.Term) test {
 			return truth(v.kind == text && slices.Contains(texts, v.text))
 		}
 	}
-	b := compileRead(list)
-	return func(in *Input) Truth { return a(in).in(b(in)) }
+	b := compileRead(of)
+	return func(in *Input) Truth {
+		v, w := a(in), b(in)
+		if w.kind == list && !in.step(w.length()*stepsPerElement) {
+			return Error
+		}
+		return v.in(w)
+	}
 }
 
 func compileText(t *term.Term) test {
@@ -142,7 +156,7 @@ func compileText(t *term.Term) test {
 	}[t.Op]
 	return func(in *Input) Truth {
 		v, w := a(in), b(in)
-		if v.kind != text || w.kind != text {
+		if v.kind != text || w.kind != text || !in.step(len(v.text)/bytesPerStep) {
 			return Error
 		}
 		return truth(compare(v.text, w.text))
@@ -153,6 +167,9 @@ func compileOpaque(p term.Program) test {
 	return func(in *Input) Truth {
 		v, err := p.Decide(in)
 		if err != nil {
+			if b := term.BoundOf(err); b != term.Unbound {
+				in.hit, in.hits = b, true
+			}
 			return Error
 		}
 		return truth(v)
@@ -285,5 +302,11 @@ func compileSize(t *term.Term) read {
 		}
 	}
 	a := compileRead(t)
-	return func(in *Input) value { return a(in).size() }
+	return func(in *Input) value {
+		v := a(in)
+		if v.kind == text && !in.step(len(v.text)/bytesPerStep) {
+			return value{}
+		}
+		return v.size()
+	}
 }

@@ -5,29 +5,49 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// MaxSteps bounds what the loops of one predicate may cost: the elements they
-// look at, times the parts of what is asked of each. Beyond it the predicate
-// has no value, as where cel-go finds that an expression costs too much. The
-// longest list that the decoder accepts stays far below it, unless a loop
-// compares it with another.
-const MaxSteps = 1_000_000
-
 // stepsBetweenLooks is how many steps pass between two looks at whether anybody
 // still waits for the result.
 const stepsBetweenLooks = 1 << 14
 
 // step counts what a loop does and reports whether it may go on.
 func (in *Input) step(n int) bool {
-	before := in.steps
 	in.steps += n
-	if in.steps > MaxSteps {
-		return false
+	in.spent += n
+	if in.spent <= in.look {
+		return true
 	}
-	if before/stepsBetweenLooks != in.steps/stepsBetweenLooks && in.ctx != nil {
-		return in.ctx.Err() == nil
-	}
-	return true
+	return in.mayGoOn()
 }
+
+// mayGoOn looks at the bounds, and says when to look again.
+func (in *Input) mayGoOn() bool {
+	switch {
+	case in.steps > term.MaxRuleSteps:
+		in.hit = term.RuleSteps
+	case in.spent >= term.MaxSteps:
+		in.hit = term.AllSteps
+	case in.ctx != nil && in.ctx.Err() != nil:
+		in.hit = term.Interrupted
+	default:
+		in.look = min(in.spent+min(stepsBetweenLooks, term.MaxRuleSteps-in.steps), term.MaxSteps-1)
+		return true
+	}
+	in.hits = true
+	return false
+}
+
+// Spend takes steps off what the decision may cost. It returns false if nothing
+// is left.
+func (in *Input) Spend(steps int) bool {
+	in.spent += steps
+	return in.spent < term.MaxSteps
+}
+
+// What reading takes that is no loop of the expression's own.
+const (
+	bytesPerStep    = 64 // of a text
+	stepsPerElement = 4  // of a free-form list, whose elements may be anything
+)
 
 // weight is the number of parts of a term.
 func weight(t *term.Term) int {

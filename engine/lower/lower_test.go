@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"cel.dev/cel-go/common/types"
@@ -392,7 +393,7 @@ func TestLoopsAreBounded(t *testing.T) {
 	}, lower.Options{})
 	a := &mesh.Action{Data: &mesh.Data{Fields: list("f"), Categories: list("c")}}
 	got := match(t, m, a)
-	if want := []lower.Failure{{Rule: 0}}; !slices.Equal(got.Failures, want) || len(got.Violations) > 0 {
+	if want := []lower.Failure{{Rule: 0, Bound: term.RuleSteps}}; !slices.Equal(got.Failures, want) || len(got.Violations) > 0 {
 		t.Errorf("failures %v, violations %v, want failures %v", got.Failures, got.Violations, want)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -402,8 +403,74 @@ func TestLoopsAreBounded(t *testing.T) {
 	var out lower.Matches
 	m.Bind(ctx, a, &in)
 	m.Match(&in, &out)
-	if len(out.Failures) != 1 {
+	if len(out.Failures) != 1 || out.Failures[0].Bound != term.Interrupted {
 		t.Errorf("a loop that nobody waits for goes on: failures %v", out.Failures)
+	}
+}
+
+// TestDecisionsAreBounded has many rules each stay below their own bound and
+// exceed that of the decision together. What does not loop is still decided, and
+// the next action begins anew.
+func TestDecisionsAreBounded(t *testing.T) {
+	t.Parallel()
+	const looping = 40
+	rules := []lower.Rule{{Require: compile(t, `data.purpose == "a"`)}}
+	for i := range looping {
+		rules = append(rules, lower.Rule{Require: compile(t, fmt.Sprintf(`!data.fields.exists(f, f != "x%d" && f in data.categories)`, i))})
+	}
+	many := make([]string, 900)
+	for i := range many {
+		many[i] = fmt.Sprint("f", i)
+	}
+	others := make([]string, 900)
+	for i := range others {
+		others[i] = fmt.Sprint("c", i)
+	}
+	large := &mesh.Action{Data: &mesh.Data{Purpose: new("a"), Fields: many, Categories: others}}
+	small := &mesh.Action{Data: &mesh.Data{Purpose: new("a"), Fields: many[:10], Categories: others[:10]}}
+	for _, back := range []lower.BackEnd{lower.Bitmaps, lower.Closures} {
+		m := lower.Build(rules, lower.Options{BackEnd: back})
+		var in lower.Input
+		var out lower.Matches
+		for range 2 {
+			m.Bind(t.Context(), large, &in)
+			m.Match(&in, &out)
+			satisfied := looping - len(out.Failures)
+			if steps := satisfied * 900 * 900; steps > term.MaxSteps || steps < term.MaxSteps/2 || len(out.Violations) > 0 {
+				t.Fatalf("back end %d: %d of %d rules have a value, violations %v", back, satisfied, looping, out.Violations)
+			}
+			for _, f := range out.Failures {
+				if f.Rule == 0 || f.When || f.Bound != term.AllSteps {
+					t.Errorf("back end %d: failure %+v", back, f)
+				}
+			}
+			m.Bind(t.Context(), small, &in)
+			m.Match(&in, &out)
+			if len(out.Failures)+len(out.Violations) > 0 {
+				t.Errorf("back end %d: after it, a small action fails: %v", back, out.Failures)
+			}
+		}
+	}
+}
+
+// TestFreeFormListsAndTextsCount has loops look through what has no bound of its
+// own.
+func TestFreeFormListsAndTextsCount(t *testing.T) {
+	t.Parallel()
+	list := make([]any, 1000)
+	for i := range list {
+		list[i] = int64(i)
+	}
+	fields := make([]string, 1000)
+	a := &mesh.Action{Data: &mesh.Data{Fields: fields}, Context: map[string]any{"list": list, "same": slices.Clone(list), "text": strings.Repeat("x", 1<<20)}}
+	for _, source := range []string{
+		`data.fields.all(f, !(f in context.list))`, `data.fields.all(f, context.list == context.same)`,
+		`data.fields.all(f, !context.text.contains("y" + f))`, `data.fields.all(f, size(context.text) > 3)`,
+	} {
+		m := lower.Build([]lower.Rule{{Require: compile(t, source)}}, lower.Options{})
+		if got := match(t, m, a); len(got.Failures) != 1 || got.Failures[0].Bound != term.RuleSteps {
+			t.Errorf("%s: failures %v", source, got.Failures)
+		}
 	}
 }
 

@@ -57,9 +57,13 @@ type Input struct {
 	stamp   uint32       // of the binding
 	asked   uint32       // of the matching; a predicate is decided once for each
 	element element
-	steps   int      // that the loops of a predicate took
-	alive   []uint64 // clauses that are not true so far, and the word for errors
-	falses  []uint64 // clauses that are false
+	steps   int        // that the loops of a predicate took
+	spent   int        // steps that all predicates took
+	look    int        // at how many of these to look at the bounds
+	hit     term.Bound // that the predicate ran into
+	hits    bool       // any predicate did
+	alive   []uint64   // clauses that are not true so far, and the word for errors
+	falses  []uint64   // clauses that are false
 }
 
 // Bind makes an action ready to be matched: every field the rules for it look
@@ -155,11 +159,17 @@ func (in *Input) answer(name string) Truth {
 	return in.predicate(slot)
 }
 
-const truthBits = 2 // that a [Truth] takes
+// What the memo of a predicate holds below the stamp: its truth, and above that
+// the bound that it ran into.
+const (
+	truthBits = 2
+	memoBits  = truthBits + 2
+)
 
 // forget has every predicate decided anew.
 func (in *Input) forget() {
-	if in.asked++; in.asked >= 1<<(32-truthBits) {
+	in.spent, in.look, in.hits = 0, 0, false
+	if in.asked++; in.asked >= 1<<(32-memoBits) {
 		clear(in.memo)
 		in.asked = 1
 	}
@@ -167,16 +177,41 @@ func (in *Input) forget() {
 
 // predicate decides a predicate once for each matching.
 func (in *Input) predicate(slot int32) Truth {
-	if m := in.memo[slot]; m>>truthBits == in.asked {
+	if m := in.memo[slot]; m>>memoBits == in.asked {
+		if in.hits {
+			in.inherit(slot)
+		}
 		return Truth(m & (1<<truthBits - 1))
 	}
 	// A loop may ask a predicate that has loops of its own.
-	element, steps := in.element, in.steps
-	in.steps = 0
+	element, steps, look, hit := in.element, in.steps, in.look, in.hit
+	in.steps, in.hit = 0, term.Unbound
 	v := in.matcher.slots[slot].test(in)
-	in.element, in.steps = element, steps
-	in.memo[slot] = in.asked<<truthBits | uint32(v)
+	if v != Error {
+		in.hit = term.Unbound
+	}
+	in.memo[slot] = in.asked<<memoBits | uint32(in.hit)<<truthBits | uint32(v)
+	in.element, in.steps, in.look, in.hit = element, steps, min(look, in.look), hit
+	if in.hits {
+		in.inherit(slot)
+	}
 	return v
+}
+
+// inherit notes that who asks a predicate runs into the bound that it did.
+func (in *Input) inherit(slot int32) {
+	if b := in.boundOf(slot); b != term.Unbound {
+		in.hit = b
+	}
+}
+
+// boundOf returns the bound that a predicate ran into in this matching.
+func (in *Input) boundOf(slot int32) term.Bound {
+	m := in.memo[slot]
+	if m>>memoBits != in.asked {
+		return term.Unbound
+	}
+	return term.Bound(m >> truthBits & (1<<(memoBits-truthBits) - 1))
 }
 
 // Violation is a clause that an action does not meet.
@@ -189,6 +224,8 @@ type Violation struct {
 type Failure struct {
 	Rule int32
 	When bool // its condition has none; else what it requires
+	// Bound is what the part ran into, if it would have a value otherwise.
+	Bound term.Bound
 }
 
 // Matches is what [Matcher.Match] fills. Reusing one overwrites its slices. The
@@ -365,7 +402,7 @@ func (blk *block) collectRule(in *Input, out *Matches, i int) int {
 		unknown = unknown || get(in.alive, i)
 	}
 	if !looked && unknown {
-		out.Failures = append(out.Failures, Failure{Rule: rule, When: true})
+		out.Failures = append(out.Failures, Failure{Rule: rule, When: true, Bound: blk.boundOf(in, rule, true)})
 	}
 	violated, failed := false, false
 	for i < len(blk.clauses) && blk.clauses[i].rule == rule {
@@ -384,9 +421,29 @@ func (blk *block) collectRule(in *Input, out *Matches, i int) int {
 		}
 	}
 	if looked && failed && !violated {
-		out.Failures = append(out.Failures, Failure{Rule: rule})
+		out.Failures = append(out.Failures, Failure{Rule: rule, Bound: blk.boundOf(in, rule, false)})
 	}
 	return i
+}
+
+// boundOf returns the bound that the condition of a rule, or what it requires,
+// ran into.
+func (blk *block) boundOf(in *Input, rule int32, when bool) term.Bound {
+	if !in.hits {
+		return term.Unbound
+	}
+	for i := blk.places; i < len(blk.columns); i++ {
+		bound := in.boundOf(blk.columns[i].slot)
+		if bound == term.Unbound {
+			continue
+		}
+		for bit, c := range blk.clauses {
+			if c.rule == rule && (c.clause < 0) == when && get(blk.rare[i].asked, bit) {
+				return bound
+			}
+		}
+	}
+	return term.Unbound
 }
 
 // AppendLooked appends to dst every rule that looked at the action or failed to

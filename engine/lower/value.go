@@ -154,6 +154,17 @@ func elements(v any) (length int, at func(int) value) {
 	return 0, nil
 }
 
+// length is the number of elements of a list.
+func (v value) length() int {
+	switch v := v.any.(type) {
+	case []any:
+		return len(v)
+	case []string:
+		return len(v)
+	}
+	return 0
+}
+
 func equalLists(a, b any) Truth {
 	n, left := elements(a)
 	m, right := elements(b)

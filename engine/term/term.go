@@ -103,6 +103,9 @@ type Input interface {
 	Ask(predicate string) (bool, error)
 	// Context ends when nobody waits for the answer any more.
 	Context() context.Context
+	// Spend takes steps off what the decision may cost. It returns false if
+	// nothing is left.
+	Spend(steps int) bool
 }
 
 // Constant returns the term of a value.

@@ -144,6 +144,55 @@ func TestReadBody(t *testing.T) {
 	}
 }
 
+// The buffer is used as far as it goes, and what it held before never becomes
+// part of a body.
+func TestReadBodyInto(t *testing.T) {
+	t.Parallel()
+	const limit = 4 << 20
+	long := strings.Repeat("x", 2<<20)
+	for _, tt := range []struct {
+		name     string
+		body     string
+		announce int64 // -1: nothing
+		buffer   int
+		reused   bool
+		want     mesh.Code
+	}{
+		{"it fits", "12345", 5, 8, true, ""},
+		{"it just fits", "12345", 5, 5, true, ""},
+		{"nothing", "", 0, 8, true, ""},
+		{"no buffer", "12345", 5, 0, false, ""},
+		{"a buffer too small", "12345", 5, 4, false, ""},
+		{"no length", "12345", -1, 8, false, ""},
+		{"no length and too long", strings.Repeat("x", limit+1), -1, 8, false, mesh.CodeTooLarge},
+		{"too long", "", limit + 1, 8, false, mesh.CodeTooLarge},
+		{"larger than is believed", long, int64(len(long)), 8, false, ""},
+		{"as large as the buffer, and not to be believed otherwise", long, int64(len(long)), len(long), true, ""},
+		{"less than announced", "123", 5, 8, false, mesh.CodeInvalid},
+		{"nothing of what was announced", "", 5, 8, false, mesh.CodeInvalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			buffer := bytes.Repeat([]byte("?"), tt.buffer)
+			r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(strings.NewReader(tt.body)))
+			r.ContentLength = tt.announce
+			got, err := httpx.ReadBodyInto(httptest.NewRecorder(), r, limit, buffer[:0])
+			if tt.want != "" {
+				if mesh.CodeOf(err) != tt.want {
+					t.Errorf("got %d bytes, %v, want %s", len(got), err, tt.want)
+				}
+				return
+			}
+			if err != nil || string(got) != tt.body {
+				t.Fatalf("got %d bytes, %v", len(got), err)
+			}
+			if reused := cap(got) > 0 && cap(buffer) > 0 && &got[:1][0] == &buffer[0]; reused != tt.reused {
+				t.Errorf("the buffer is used: %v, want %v", reused, tt.reused)
+			}
+		})
+	}
+}
+
 // Without a deadline of its own a body that never comes would hold its
 // connection for good.
 func TestReadBodyDoesNotWaitForever(t *testing.T) {

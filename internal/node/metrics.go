@@ -89,6 +89,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 	gauge("journal_evaluated_sequence", "Sequence up to which audit mode is done.", float64(st.Journal.Evaluated))
 	gauge("journal_bytes", "Size of the journal in bytes.", float64(st.Journal.Bytes))
 	gauge("journal_writable", "1 if the journal takes records, else 0.", truth(st.Journal.Writable))
+	gauge("journal_recording", "1 if decisions are recorded in the journal, 0 if the runtime was told not to record any.", truth(st.Journal.Recording))
 	gauge("hub_reachable", "1 if the hub could be followed when it was last tried, else 0.", truth(st.Hub.Error == "" && !st.Hub.Since.IsZero()))
 	gauge("refusals", "Bundles that stand refused.", float64(len(st.Refusals)))
 	ready := describe("subscription_ready", "1 if a release that the subscription means is in force, else 0.", "subscription", "version")

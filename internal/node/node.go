@@ -118,7 +118,7 @@ func trustPolicy(file string) (*trust.Policy, error) {
 func (n *Node) assemble(trusted *trust.Policy) (err error) {
 	m := newMetrics(n.cfg.Version)
 	if n.point, err = enforce.New(n.journal, enforce.Options{
-		Mode: n.cfg.Mode, Observe: m.observe, UnrecordedUnsafe: n.cfg.Journal == JournalOffUnsafe,
+		Mode: n.cfg.Mode, Observe: m.observe, UnrecordedUnsafe: n.unrecorded(),
 	}); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (n *Node) assemble(trusted *trust.Policy) (err error) {
 	n.subscribe, err = subscribe.New(subscribe.Config{
 		Dir: n.cfg.DataDir, Name: n.cfg.Name, Version: n.cfg.Version, Hub: n.cfg.Hub, Token: n.cfg.token,
 		Local: n.cfg.Subscriptions, Mode: n.cfg.Mode, Parameters: n.cfg.Parameters, Trust: trusted,
-		AllowDowngradeUnsafe: n.cfg.AllowDowngradeUnsafe,
+		AllowDowngradeUnsafe: n.cfg.AllowDowngradeUnsafe, Unrecorded: n.unrecorded(),
 	}, n.point, n.journal, n.logger)
 	if err != nil {
 		return err
@@ -141,11 +141,15 @@ func (n *Node) assemble(trusted *trust.Policy) (err error) {
 }
 
 // journalChanged logs what operators have to know: while the journal cannot be
-// written, enforcement denies everything.
+// written, enforcement denies everything, unless decisions are not recorded.
 func (n *Node) journalChanged(c journal.Change) {
 	ctx := context.Background()
 	if c.Err != nil {
-		n.logger.ErrorContext(ctx, "the journal cannot be written; enforced actions are denied until it can",
+		consequence := "enforced actions are denied until it can"
+		if n.unrecorded() {
+			consequence = "changes of what is in force go unrecorded, as all decisions do"
+		}
+		n.logger.ErrorContext(ctx, "the journal cannot be written; "+consequence,
 			slog.Any("error", c.Err), slog.String("hint", mesh.HintOf(c.Err)))
 		return
 	}
@@ -172,7 +176,19 @@ func (n *Node) Socket() string { return n.cfg.Socket }
 
 // Status returns how the runtime is.
 func (n *Node) Status() pdp.Status {
-	return pdp.Status{Status: n.subscribe.Status(), StartedAt: n.started, Journal: n.journal.Status(), Shipping: n.shipper.Status()}
+	return pdp.Status{Status: n.subscribe.Status(), StartedAt: n.started, Journal: n.journalStatus(), Shipping: n.shipper.Status()}
+}
+
+// unrecorded reports whether the runtime was told not to record decisions.
+func (n *Node) unrecorded() bool { return n.cfg.Journal == JournalOffUnsafe }
+
+func (n *Node) journalStatus() pdp.JournalStatus {
+	s := pdp.JournalStatus{Status: n.journal.Status(), Recording: !n.unrecorded()}
+	s.Unrecorded += n.point.Skipped()
+	if !s.Recording && s.Reason == "" {
+		s.Reason = "decisions are NOT recorded: the runtime runs with --journal=" + JournalOffUnsafe
+	}
+	return s
 }
 
 // Run serves until ctx is done, then drains requests, ships what it can within
@@ -215,7 +231,7 @@ func (n *Node) Run(ctx context.Context) error {
 
 // warn says loudly what makes the runtime less safe than its defaults.
 func (n *Node) warn(ctx context.Context) {
-	if n.cfg.Journal == JournalOffUnsafe {
+	if n.unrecorded() {
 		n.logger.WarnContext(ctx, "DECISIONS ARE NOT RECORDED: there is no evidence of them, and audit mode evaluates nothing",
 			slog.String("journal", n.cfg.Journal), slog.String("hint", "run without --journal=off-unsafe"))
 	}

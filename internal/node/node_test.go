@@ -292,6 +292,39 @@ func TestFromPublishingToEvidence(t *testing.T) {
 	}
 }
 
+// TestARuntimeThatRecordsNothingSaysSo asks everybody who speaks of the journal.
+func TestARuntimeThatRecordsNothingSaysSo(t *testing.T) {
+	t.Parallel()
+	h, _ := runHub(t, t.TempDir(), "127.0.0.1:0")
+	v := newVendor(t, h)
+	v.sign(v.key, v.push("1.0.0", "support"))
+	cfg := v.config(h, t.TempDir())
+	cfg.Journal = node.JournalOffUnsafe
+	r := run(t, cfg)
+	waitFor(t, "1.0.0", func() bool { return r.version() == "1.0.0" })
+	if d := r.decide(http.DefaultClient, "req_1", "marketing"); d.Allowed || !d.Unrecorded || d.AuditLog.EventID != "" {
+		t.Errorf("decision = %+v", d)
+	}
+	var status struct {
+		Journal map[string]any `json:"journal"`
+	}
+	if _, body := r.get("/v1/status"); json.Unmarshal([]byte(body), &status) != nil ||
+		status.Journal["recording"] != false || status.Journal["unrecorded"] != 1.0 || !strings.Contains(fmt.Sprint(status.Journal["reason"]), "NOT recorded") {
+		t.Errorf("status of the journal = %v", status.Journal)
+	}
+	if _, body := r.get("/metrics"); !strings.Contains(body, "mesh_runtime_journal_recording 0") {
+		t.Error("the metrics do not say so")
+	}
+	api, err := hubapi.NewClient(h.URL(), cfg.Token, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the hub to say so", func() bool {
+		known, err := api.Runtime(t.Context(), "test")
+		return err == nil && known.Unrecorded
+	})
+}
+
 // TestWithoutItsHub stops the hub, restarts the runtime and brings the hub
 // back, and wants no decision to be lost or kept twice.
 func TestWithoutItsHub(t *testing.T) {

@@ -45,8 +45,8 @@ func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, out *mesh.
 	start := time.Now()
 	set.Program.Bind(ctx, a, engine.Inline, &s.input)
 	set.Program.Decide(&s.input, &s.verdict)
-	took := time.Since(start)
 	set.Program.Expand(&s.input, &s.verdict, r)
+	took := time.Since(start)
 	d := deciding{action: a, decision: out, enforcing: p.enforces(set.Program, r), weakened: r.Weakened}
 	*out = mesh.Decision{
 		Allowed: r.Allowed, WouldAllow: r.WouldAllow, Evaluated: r.Evaluated, Mode: r.Mode,
@@ -127,6 +127,13 @@ func refuse(d *mesh.Decision, rule, message string) {
 	d.AuditLog.Outcome = mesh.OutcomeDenied
 }
 
+// unrecorded marks a decision that there is no evidence of. The name of its
+// event goes: whoever looked for it would find nothing.
+func unrecorded(d *mesh.Decision) {
+	d.Unrecorded = true
+	d.AuditLog.EventID = ""
+}
+
 // entry begins the audit entry of an action that is allowed so far.
 func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	e := mesh.AuditEntry{
@@ -151,7 +158,11 @@ func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	return e
 }
 
-// newEventID returns a name that nobody can guess and no other event has.
+// newEventID returns the name of an event. It is random because nothing else
+// keeps events of all runtimes apart, those that were copied with their disk
+// too; and it has more than 128 bits because callers are given it, and who knows
+// some names must not be able to ask for others. 32 letters divide the values of
+// a byte evenly: each is as likely as the others.
 func newEventID() string {
 	const prefix, length = "evt_", 26 // 26 of 32 letters are 130 bits
 	var random [length]byte

@@ -236,6 +236,9 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 			if denied := len(d.Errors) == 1 && d.Errors[0].RuleID == enforce.RuleJournal && strings.Contains(d.Errors[0].Message, "no space left"); denied == tt.allowed {
 				t.Errorf("errors = %+v", d.Errors)
 			}
+			if !d.Unrecorded || d.AuditLog.EventID != "" {
+				t.Errorf("a decision without a record passes for one with: %+v", d)
+			}
 			if !d.Allowed && (d.AuditLog.Outcome != mesh.OutcomeDenied || len(d.Obligations) != 0) {
 				t.Errorf("decision = %+v", d)
 			}
@@ -246,6 +249,28 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 	}
 	if d := decide(t, newPoint(t, full, enforce.Options{Mode: mesh.ModeMonitor}, enforce.Set{}), good); !d.Allowed {
 		t.Error("a runtime in monitor mode refused")
+	}
+}
+
+// A decision without evidence must not look like one with.
+func TestDecisionsThatAreNotToBeRecorded(t *testing.T) {
+	t.Parallel()
+	p := newPoint(t, failing{errors.New("it was asked")}, enforce.Options{UnrecordedUnsafe: true}, set(t, mesh.ModeEnforce))
+	ds, err := p.Decide(t.Context(), []*mesh.Action{action(t, good), action(t, bad)}, enforce.Caller{})
+	if err != nil || len(ds) != 2 || !ds[0].Allowed || ds[1].Allowed {
+		t.Fatalf("decisions = %+v, %v", ds, err)
+	}
+	for i, d := range ds {
+		if !d.Unrecorded || d.AuditLog.EventID != "" {
+			t.Errorf("decision %d passes for recorded: %+v", i, d)
+		}
+	}
+	if p.Skipped() != 2 {
+		t.Errorf("%d decisions are counted, want 2", p.Skipped())
+	}
+	recording := newPoint(t, newJournal(t, t.TempDir()), enforce.Options{}, set(t, mesh.ModeEnforce))
+	if d := decide(t, recording, good); d.Unrecorded || d.AuditLog.EventID == "" || recording.Skipped() != 0 {
+		t.Errorf("a recorded decision = %+v, %d skipped", d, recording.Skipped())
 	}
 }
 
@@ -277,6 +302,41 @@ func TestDecideRefuses(t *testing.T) {
 	cancel(gone)
 	if ds, err := p.Decide(ctx, []*mesh.Action{action(t, good)}, enforce.Caller{}); !errors.Is(err, gone) || ds != nil {
 		t.Errorf("canceled: %v, %v", ds, err)
+	}
+}
+
+// impatient is a context that ends after it was asked a number of times.
+type impatient struct {
+	context.Context
+	asked *atomic.Int64
+	until int64
+}
+
+func (c impatient) Err() error {
+	if c.asked.Add(1) > c.until {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A batch that nobody waits for any more ends where it is.
+func TestABatchIsInterrupted(t *testing.T) {
+	t.Parallel()
+	actions := make([]*mesh.Action, 1000)
+	for i := range actions {
+		actions[i] = action(t, good)
+	}
+	for _, unrecordedUnsafe := range []bool{false, true} {
+		j := newJournal(t, t.TempDir())
+		p := newPoint(t, j, enforce.Options{UnrecordedUnsafe: unrecordedUnsafe}, set(t, mesh.ModeEnforce))
+		ctx := impatient{t.Context(), new(atomic.Int64), 10}
+		ds, err := p.Decide(ctx, actions, enforce.Caller{})
+		if !errors.Is(err, context.Canceled) || ds != nil || p.Skipped() != 0 || j.Status().LastSeq != 0 {
+			t.Errorf("unrecorded = %v: %d decisions, %v", unrecordedUnsafe, len(ds), err)
+		}
+		if asked := ctx.asked.Load(); asked > 20 {
+			t.Errorf("unrecorded = %v: it went on until %d", unrecordedUnsafe, asked)
+		}
 	}
 }
 

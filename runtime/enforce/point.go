@@ -48,7 +48,8 @@ type Point struct {
 	recorder Recorder
 	opts     Options
 	current  atomic.Pointer[Set]
-	scratch  sync.Pool // of *scratch
+	scratch  sync.Pool     // of *scratch
+	skipped  atomic.Uint64 // decisions that were not even to be recorded
 }
 
 // scratch is what evaluating needs and may be used again.
@@ -83,6 +84,10 @@ func (p *Point) Swap(s Set) error {
 	return nil
 }
 
+// Skipped returns how many decisions were released without any attempt to
+// record them: none, unless [Options.UnrecordedUnsafe] says so.
+func (p *Point) Skipped() uint64 { return p.skipped.Load() }
+
 // Current returns the set in force. It must not be changed.
 func (p *Point) Current() *Set { return p.current.Load() }
 
@@ -94,7 +99,7 @@ type Caller struct {
 
 // Decide decides the actions of one request, in order, on one set, and records
 // all of them as one unit before it returns. A decision that cannot be recorded
-// is a denial that says why, unless no policy in enforce mode is concerned.
+// says so, and is a denial unless no policy in enforce mode is concerned.
 //
 // An error means that nothing may be released: [mesh.CodeInvalid] for an
 // action that cannot be recorded as it is, or the cause why ctx is done.
@@ -129,6 +134,9 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	enforcing := make([]bool, len(actions))
 	for i, a := range actions {
 		d := p.decide(ctx, set, a, &decisions[i])
+		if err := interrupted(ctx); err != nil {
+			return nil, err
+		}
 		d.describe(caller)
 		enforcing[i] = d.enforcing
 		var err error
@@ -146,6 +154,9 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	}
 	total := time.Since(start)
 	for i := range decisions {
+		if err != nil {
+			unrecorded(&decisions[i])
+		}
 		if err != nil && enforcing[i] {
 			refuse(&decisions[i], RuleJournal, "the decision could not be recorded: "+err.Error())
 		}
@@ -156,19 +167,30 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	return decisions, nil
 }
 
+// interrupted returns why nobody waits for a decision any more. What was decided
+// meanwhile is none: its rules may have been interrupted, too.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("deciding: %w", context.Cause(ctx))
+}
+
 // decideUnrecorded is the rest of decideAll where nothing is recorded.
 func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh.Decision, actions []*mesh.Action, last func(*mesh.Decision) bool) ([]mesh.Decision, error) {
 	start := time.Now()
 	for i, a := range actions {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("deciding: %w", context.Cause(ctx))
-		}
 		p.decide(ctx, set, a, &decisions[i])
+		if err := interrupted(ctx); err != nil {
+			return nil, err
+		}
+		unrecorded(&decisions[i])
 		if last(&decisions[i]) {
 			decisions = decisions[:i+1]
 			break
 		}
 	}
+	p.skipped.Add(uint64(len(decisions)))
 	if p.opts.Observe != nil {
 		total := time.Since(start)
 		for i := range decisions {

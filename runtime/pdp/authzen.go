@@ -69,6 +69,7 @@ type decisionContext struct {
 	Obligations     []mesh.Obligation `json:"obligations"`
 	Errors          []mesh.RuleError  `json:"errors,omitzero"`
 	Bundles         []mesh.Digest     `json:"bundles"`
+	Unrecorded      bool              `json:"unrecorded,omitzero"`
 }
 
 // errorContext says why a question of many could not be answered.
@@ -216,7 +217,7 @@ func inAuthZEN(decided []mesh.Decision) []evaluationResponse {
 		answers[i] = evaluationResponse{Decision: d.Allowed, Context: decisionContext{
 			EventID: d.AuditLog.EventID, Mode: d.Mode, WouldAllow: d.WouldAllow, Evaluated: d.Evaluated,
 			Violations: d.Violations, Recommendations: d.Recommendations, Obligations: d.Obligations,
-			Errors: d.Errors, Bundles: d.Bundles,
+			Errors: d.Errors, Bundles: d.Bundles, Unrecorded: d.Unrecorded,
 		}}
 	}
 	return answers

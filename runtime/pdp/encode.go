@@ -96,6 +96,9 @@ func (e *encoder) decision(d *mesh.Decision) {
 	texts(e, `,"bundles":`, d.Bundles)
 	e.raw(`,"evaluationNanos":`)
 	e.out = strconv.AppendInt(e.out, d.EvaluationNanos, 10)
+	if d.Unrecorded {
+		e.flag(`,"unrecorded":`, true)
+	}
 	e.raw("}")
 }
 

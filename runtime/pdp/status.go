@@ -14,9 +14,16 @@ import (
 // Status is how a runtime is; the body of GET /v1/status.
 type Status struct {
 	subscribe.Status
-	StartedAt time.Time      `json:"startedAt"`
-	Journal   journal.Status `json:"journal"`
-	Shipping  ship.Status    `json:"shipping"`
+	StartedAt time.Time     `json:"startedAt"`
+	Journal   JournalStatus `json:"journal"`
+	Shipping  ship.Status   `json:"shipping"`
+}
+
+// JournalStatus is how the journal is and whether decisions go there. Where
+// they do not, Reason says why, and Unrecorded counts all of them.
+type JournalStatus struct {
+	journal.Status
+	Recording bool `json:"recording"`
 }
 
 // Readiness is the body of GET /readyz.

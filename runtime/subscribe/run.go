@@ -119,6 +119,7 @@ func (s *Subscriber) report(ctx context.Context, current *session) error {
 	r := hubapi.RuntimeReport{
 		Version: s.cfg.Version, Mode: s.cfg.Mode, Subscriptions: append([]mesh.Subscription{}, s.cfg.Local...),
 		InForce: append([]mesh.BundleInForce{}, s.inForce...), Refusals: s.standing(), JournalID: j.ID,
+		Unrecorded: s.cfg.Unrecorded,
 	}
 	s.mu.Unlock()
 	if time.Since(s.toldAt) < pollWait && reflect.DeepEqual(r, s.reported) {

@@ -69,6 +69,8 @@ type Config struct {
 	// AllowDowngradeUnsafe accepts releases below the highest that was ever in
 	// force, and other content for the same version.
 	AllowDowngradeUnsafe bool
+	// Unrecorded tells the hub that decisions are not recorded.
+	Unrecorded bool
 	// Registry makes the client that pulls from the hub; nil means
 	// registry/remote.
 	Registry func(token string) (Registry, error)

@@ -45,7 +45,8 @@ func NewCmdDecide(env *command.Env, runF func(*Options) error) *cobra.Command {
 		Short: "Ask a runtime whether an action is allowed",
 		Long: `Send an action, as JSON, to a runtime and print its decision: the rules that
 are violated, the controls these serve, and what to do instead. A document
-{"actions": […]} asks about several at once. The runtime records every decision.
+{"actions": […]} asks about several at once. The runtime records every decision;
+where it did not, the answer says so.
 
 Exit code 6 says that an action was denied. With --json the decision is printed
 as the runtime gave it; for several actions {"decisions": […]}.`,
@@ -98,6 +99,10 @@ func decideRun(ctx context.Context, env *command.Env, opts *Options) error {
 	got, err := Ask(ctx, target, action)
 	if err != nil {
 		return Placed(err, opts.File)
+	}
+	if len(got.Decisions) == 0 {
+		return mesh.Errorf(mesh.CodeInvalid, "%s asks about no action", opts.File).
+			WithHint("put at least one into \"actions\", or send the action itself")
 	}
 	if opts.JSON {
 		if err := env.WriteJSON(got.Raw); err != nil {

@@ -33,7 +33,9 @@ func Print(io *iostreams.Streams, d *mesh.Decision) {
 	for _, o := range d.Obligations {
 		_, _ = fmt.Fprintf(out, "  obligation: %s %s\n", o.Type, properties(o.Properties))
 	}
-	if d.AuditLog.EventID != "" {
+	if d.Unrecorded {
+		_, _ = fmt.Fprintf(out, "  %s: there is no evidence of this decision\n", io.Paint(iostreams.Yellow, "NOT recorded"))
+	} else if d.AuditLog.EventID != "" {
 		_, _ = fmt.Fprintf(out, "  %s\n", io.Paint(iostreams.Faint, "recorded as event "+d.AuditLog.EventID))
 	}
 }
@@ -43,6 +45,8 @@ func verdict(io *iostreams.Streams, d *mesh.Decision) string {
 	switch {
 	case !d.Allowed:
 		return io.Paint(iostreams.Red, "DENIED")
+	case !d.Evaluated && d.Unrecorded:
+		return io.Paint(iostreams.Yellow, "ALLOWED") + ", and never evaluated: audit mode evaluates what was recorded"
 	case !d.Evaluated:
 		return io.Paint(iostreams.Yellow, "ALLOWED") + ", to be evaluated afterwards (audit mode)"
 	case !d.WouldAllow:

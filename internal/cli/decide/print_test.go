@@ -27,6 +27,17 @@ func TestPrint(t *testing.T) {
 			want: "ALLOWED although rules are violated, in a mode that only watches\n  acme/guard r (low)\n      no\n",
 		},
 		{
+			name:     "not recorded",
+			decision: mesh.Decision{Allowed: true, WouldAllow: true, Evaluated: true, Unrecorded: true},
+			want:     "ALLOWED\n  NOT recorded: there is no evidence of this decision\n",
+		},
+		{
+			name:     "audit mode, not recorded",
+			decision: mesh.Decision{Allowed: true, WouldAllow: true, Unrecorded: true},
+			want: "ALLOWED, and never evaluated: audit mode evaluates what was recorded\n" +
+				"  NOT recorded: there is no evidence of this decision\n",
+		},
+		{
 			name: "everything there is to say",
 			decision: mesh.Decision{
 				Evaluated: true,

@@ -38,6 +38,9 @@ type runtimeStatus struct {
 		Shipped  uint64 `json:"ackedThrough"`
 		Writable bool   `json:"writable"`
 		Reason   string `json:"reason"`
+		// Recording is nil at a runtime that does not say, which records.
+		Recording  *bool  `json:"recording"`
+		Unrecorded uint64 `json:"unrecorded"`
 	} `json:"journal"`
 }
 
@@ -119,6 +122,8 @@ func checkJournal(_ context.Context, e *examination) Check {
 	switch {
 	case !e.runtime.answered:
 		return skipped("there is no runtime")
+	case j.Recording != nil && !*j.Recording:
+		return warning("start the runtime without --journal=off-unsafe", "decisions are NOT recorded, %d so far: there is no evidence of them, and audit mode evaluates nothing", j.Unrecorded)
 	case !j.Writable:
 		return failed("free space on the runtime's disk; it recovers by itself", "the journal cannot be written, so enforced actions are denied: %s", j.Reason)
 	case j.LastSeq > j.Shipped+maxBacklog:

@@ -65,7 +65,7 @@ func listRun(ctx context.Context, env *command.Env, opts *listOptions) error {
 		for _, b := range r.InForce {
 			inForce = append(inForce, b.Bundle+":"+b.Version)
 		}
-		table.Row(r.ID, r.Name, presence(r), lastSeen(r), strings.Join(inForce, ", "))
+		table.Row(r.ID, r.Name, state(r), lastSeen(r), strings.Join(inForce, ", "))
 	}
 	return table.Print()
 }

@@ -36,6 +36,15 @@ func presence(r hubapi.Runtime) iostreams.Styled {
 	return iostreams.Styled{Text: "offline", Style: iostreams.Red}
 }
 
+// state says whether a runtime answers, and what is wrong with its evidence.
+func state(r hubapi.Runtime) iostreams.Styled {
+	s := presence(r)
+	if r.Unrecorded {
+		s = iostreams.Styled{Text: s.Text + ", NOT recording", Style: iostreams.Red}
+	}
+	return s
+}
+
 // lastSeen writes when a runtime last reported.
 func lastSeen(r hubapi.Runtime) string {
 	if r.LastSeen == nil {

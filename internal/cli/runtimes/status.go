@@ -67,6 +67,9 @@ func printStatus(env *command.Env, r hubapi.Runtime) {
 	if r.Mode != "" {
 		_, _ = fmt.Fprintf(out, "  %s: no policy is stricter than %s\n", io.Paint(iostreams.Yellow, "weakened by its own --mode"), r.Mode)
 	}
+	if r.Unrecorded {
+		_, _ = fmt.Fprintf(out, "  %s: it runs with --journal=off-unsafe, and there is no evidence of them\n", io.Paint(iostreams.Red, "its decisions are NOT recorded"))
+	}
 	heading := func(title string, n int) bool {
 		if n > 0 {
 			_, _ = fmt.Fprintf(out, "\n%s\n", io.Paint(iostreams.Bold, title))

@@ -63,6 +63,20 @@ Evidence
 	}
 }
 
+// A runtime that leaves no evidence is marked wherever it is shown.
+func TestARuntimeThatRecordsNothing(t *testing.T) {
+	t.Parallel()
+	r := hubapi.Runtime{ID: "rt_1", Name: "edge", Online: true, Unrecorded: true}
+	if got := state(r).Text; got != "online, NOT recording" {
+		t.Errorf("state = %q", got)
+	}
+	streams, _, out, _ := iostreams.Test()
+	printStatus(command.NewEnv(streams), r)
+	if !strings.Contains(out.String(), "its decisions are NOT recorded") {
+		t.Errorf("status = %q", out)
+	}
+}
+
 func TestInForceAndRefused(t *testing.T) {
 	t.Parallel()
 	s := subscription(t, "acme/guard@^1")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/node"
 )
 
@@ -38,6 +39,7 @@ type Result struct {
 	Socket  string `json:"socket"`
 	Hub     string `json:"hub"`
 	DataDir string `json:"dataDir"`
+	Journal string `json:"journal"` // "on", or "off-unsafe": decisions are not recorded
 }
 
 // NewCmdServe returns `serve` for the noun runtime. A nil runF means the
@@ -92,6 +94,10 @@ func parse(subscribe []string, mode string, c *node.Config) error {
 	if mode != "" && !c.Mode.Valid() {
 		return command.UsageErrorf("--mode %q is none", mode).WithHint("use enforce, monitor or audit; it can only weaken what a policy says")
 	}
+	if c.Journal != "" && c.Journal != node.JournalOn && c.Journal != node.JournalOffUnsafe {
+		return command.UsageErrorf("--journal %q is none", c.Journal).
+			WithHint("use " + node.JournalOn + "; " + node.JournalOffUnsafe + " is for measuring and leaves no evidence")
+	}
 	return nil
 }
 
@@ -107,7 +113,7 @@ func serveRun(ctx context.Context, env *command.Env, opts *Options) error {
 	if err != nil {
 		return err
 	}
-	if err := announce(env, opts.JSON, Result{URL: n.URL(), Socket: section.Socket, Hub: section.Hub, DataDir: section.DataDir}); err != nil {
+	if err := announce(env, opts.JSON, Result{URL: n.URL(), Socket: section.Socket, Hub: section.Hub, DataDir: section.DataDir, Journal: section.Journal}); err != nil {
 		return errors.Join(err, n.Close())
 	}
 	return errors.Join(n.Run(ctx), n.Close())
@@ -119,5 +125,8 @@ func announce(env *command.Env, asJSON bool, r Result) error {
 		return env.WriteJSONLine(r)
 	}
 	_, err := fmt.Fprintf(env.IO.Out, "runtime  %s\nsocket   %s\nhub      %s\ndata     %s\n", r.URL, r.Socket, r.Hub, r.DataDir)
+	if r.Journal == node.JournalOffUnsafe && err == nil {
+		_, err = fmt.Fprintf(env.IO.Out, "journal  %s: decisions are NOT recorded\n", env.IO.Paint(iostreams.Red, r.Journal))
+	}
 	return err
 }
