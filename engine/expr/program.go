@@ -21,7 +21,7 @@ const interruptEvery = 128
 // once.
 func (e *Env) planner(a *ast.AST) func() (cel.Program, error) {
 	return sync.OnceValues(func() (cel.Program, error) {
-		p, err := e.cel.PlanProgram(a, programOptions(a)...)
+		p, err := e.cel.PlanProgram(prepared(a), programOptions(a)...)
 		if err != nil {
 			return nil, fmt.Errorf("planning an expression: %w", err)
 		}
