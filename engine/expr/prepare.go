@@ -26,14 +26,22 @@ func checkedRange() cel.EnvOption {
 	return cel.Function(loopRange, cel.Overload(loopRange, []*cel.Type{cel.DynType}, cel.DynType, check))
 }
 
-// prepared returns an expression as cel-go is to run it: with the ranges of its
-// loops checked. Everybody else sees it as it is written.
-func prepared(a *ast.AST) *ast.AST {
-	if !hasUnknownRange(a) {
+// prepared returns an expression as cel-go is to run it: with the values of
+// records as constants, and with the ranges of its loops checked. Everybody else
+// sees it as it is written.
+func prepared(a *ast.AST, records map[string]Values) *ast.AST {
+	if records == nil && !hasUnknownRange(a) {
 		return a
 	}
 	a = ast.Copy(a)
-	factory, next := ast.NewExprFactory(), ast.MaxID(a)
+	factory := ast.NewExprFactory()
+	fold(factory, a.Expr(), records)
+	checkRanges(factory, a)
+	return a
+}
+
+func checkRanges(factory ast.ExprFactory, a *ast.AST) {
+	next := ast.MaxID(a)
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		if !unknownRange(a, x) {
 			return
@@ -46,7 +54,6 @@ func prepared(a *ast.AST) *ast.AST {
 		x.SetKindCase(factory.NewComprehensionTwoVar(x.ID(), around, c.IterVar(), c.IterVar2(), c.AccuVar(),
 			c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()))
 	}))
-	return a
 }
 
 func hasUnknownRange(a *ast.AST) bool {

@@ -18,10 +18,10 @@ import (
 const interruptEvery = 128
 
 // planner returns what makes the program of an expression when it is needed,
-// once.
-func (e *Env) planner(a *ast.AST) func() (cel.Program, error) {
+// once. Values of records that are given become constants of it; nil for none.
+func (e *Env) planner(a *ast.AST, records map[string]Values) func() (cel.Program, error) {
 	return sync.OnceValues(func() (cel.Program, error) {
-		p, err := e.cel.PlanProgram(prepared(a), programOptions(a)...)
+		p, err := e.cel.PlanProgram(prepared(a, records), programOptions(a)...)
 		if err != nil {
 			return nil, fmt.Errorf("planning an expression: %w", err)
 		}
@@ -44,7 +44,8 @@ func programOptions(a *ast.AST) []cel.ProgramOption {
 	}))
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if unbounded {
-		options = append(options, compiledOnce(), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
+		options = append(options, compiledOnce()...)
+		options = append(options, cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
 	}
 	return options
 }
