@@ -86,9 +86,12 @@ e2e: build tools ## the end-to-end tests alone: the built programs with real ora
 soak: build tools ## kill hub and runtime fifty times among 200,000 decisions
 	MESH_SOAK=1 $(REPORT) -- $(GO) test -json -vet=off -count=1 -timeout 60m -run TestCrash ./e2e/...
 
+# The module of benchmarks is linted with the flags of its tests, so that one
+# build of the peers serves both.
 .PHONY: lint
 lint: official bin/tools/golangci-lint ## what must stay at zero: golangci-lint with go vet and gofmt
 	$(STATIC) GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint bin/tools/golangci-lint run
+	cd engine/bench && GOLANGCI_LINT_CACHE=$(CURDIR)/.cache/golangci-lint $(CURDIR)/bin/tools/golangci-lint run
 
 .PHONY: check-generated
 check-generated: official ## fail when a committed generated file is not what its generator writes

@@ -25,7 +25,8 @@ const (
 type checkedPolicy struct {
 	checker  *checker
 	doc      *policy.Document
-	rules    []*rule // like doc.Rules, without controls and values of params
+	rules    []*rule                // like doc.Rules, without controls and values of params
+	defaults map[string]expr.Values // of params
 	findings []mesh.Finding
 }
 
@@ -141,7 +142,7 @@ func (k *checker) check(doc *policy.Document) *checkedPolicy {
 			Position: mesh.Position{File: doc.File}, Level: mesh.LevelError, Rule: "cel-type", Message: err.Error(),
 		}}}
 	}
-	c := &checkedPolicy{checker: k, doc: doc}
+	c := &checkedPolicy{checker: k, doc: doc, defaults: defaultsOf(doc)}
 	if doc.Unresolved() {
 		c.findings = append(c.findings, mesh.Finding{
 			Position: doc.Extends.Position, Level: mesh.LevelError, Rule: "unresolved-base", Message: "the base " + doc.Extends.String() + " was not read",
@@ -156,6 +157,18 @@ func (k *checker) check(doc *policy.Document) *checkedPolicy {
 		}
 	}
 	return c
+}
+
+// defaultsOf returns the defaults of parameters, where there are any.
+func defaultsOf(doc *policy.Document) map[string]expr.Values {
+	if len(doc.Params) == 0 {
+		return nil
+	}
+	defaults := map[string]any{}
+	for _, p := range doc.Params {
+		defaults[p.Name] = p.Default
+	}
+	return map[string]expr.Values{paramsVariable: plainEnv().Bind(defaults)}
 }
 
 func paramsRecord(doc *policy.Document) expr.Record {
@@ -181,7 +194,7 @@ func paramType(p policy.Param) expr.Type {
 
 func (c *checkedPolicy) custom(source *policy.Rule) {
 	r := &rule{
-		id: source.ID, severity: source.Severity, message: source.Message,
+		id: source.ID, source: source, severity: source.Severity, message: source.Message,
 		recommendation: source.Recommendation, obligations: source.Obligations, added: source.Added,
 	}
 	r.when = c.compile(source.When)
@@ -192,6 +205,7 @@ func (c *checkedPolicy) custom(source *policy.Rule) {
 	if r.require != nil {
 		c.report(source.Require, r.require.Unguarded(r.when))
 	}
+	c.lintPatterns(r)
 	c.rules = append(c.rules, r)
 }
 
@@ -223,12 +237,14 @@ func (c *checkedPolicy) builtIn(doc *policy.Document, source *policy.Rule) {
 	}
 	compiled := compile()
 	p := compiled.primitive
-	c.rules = append(c.rules, &rule{
-		id: source.ID, when: compiled.when, require: compiled.require,
+	r := &rule{
+		id: source.ID, source: source, when: compiled.when, require: compiled.require,
 		records:  map[string]expr.Values{ruleVariable: compiled.env.Bind(p.Spell(source.Values))},
 		severity: doc.Enforcement.Severity, message: p.Message, recommendation: p.Recommendation,
 		obligations: source.Obligations, added: source.Added,
-	})
+	}
+	c.lintPatterns(r)
+	c.rules = append(c.rules, r)
 }
 
 // compiledPrimitive is a primitive whose CEL was compiled.

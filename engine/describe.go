@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -19,27 +23,85 @@ type ClauseInfo struct {
 	Clause   string // in CEL, with parameters as the values they have
 	Met      string // what an action says that meets it, in words
 	Violated string // what one says that does not
-	Constant bool   // it is known to be met by every action, or by none
+	// Constant says that it is known to be met by every action that the rule
+	// looks at, or by none.
+	Constant bool
 }
 
-// Demands describes what the rules require that run in a phase, in the order in which verdicts
-// count them: [Violation.Rule] is an index of the result, and
+// Demands describes what the rules require that run in a phase, in the order in
+// which verdicts count them: [Violation.Rule] is an index of the result, and
 // [Violation.Clause] one of the rule's clauses.
 func (p *Program) Demands(phase Phase) []DemandInfo {
 	b := p.phases[phase]
 	out := make([]DemandInfo, len(b.rules))
+	c := constants{library: space.NewLibrary(Predicates()), left: maxSteps}
 	for i, r := range b.rules {
 		out[i] = DemandInfo{PolicyID: b.policy(int32(i)).info.ID, RuleID: r.id, Position: r.source.Position}
-		for _, c := range b.matcher.Demands(i) {
-			t := term.Disjunction(c...)
+		when := r.terms(Bitmaps).when
+		for _, clause := range b.matcher.Demands(i) {
+			t := term.Disjunction(clause...)
 			out[i].Clauses = append(out[i].Clauses, ClauseInfo{
-				Clause: t.String(), Met: t.Says(true), Violated: t.Says(false), Constant: isConstant(t),
+				Clause: t.String(), Met: t.Says(true), Violated: t.Says(false), Constant: c.is(t, when),
 			})
 		}
 	}
 	return out
 }
 
-func isConstant(t *term.Term) bool {
-	return t.Op == term.Const || lower.Same(t, term.Constant(false)) || lower.Same(t, term.Constant(true))
+// The bounds of what proving costs, in steps of engine/space: of all clauses of a
+// program together, and of one question.
+const (
+	maxSteps    = 1_000_000
+	maxQuestion = 4_000
+)
+
+// constants proves that clauses have the same value for every action that their
+// rule looks at.
+type constants struct {
+	library *space.Library
+	left    int // steps
 }
+
+// is reports whether a clause is proved to be met, or not to be met, wherever
+// when is true; nil is always true.
+func (c *constants) is(clause, when *term.Term) bool {
+	switch {
+	case clause.Op == term.Const, lower.Same(clause, term.Constant(false)), lower.Same(clause, term.Constant(true)):
+		return true
+	case when == nil || c.left <= 0 || !shared(clause, when):
+		return false
+	}
+	s := c.library.New(when, clause)
+	c.left -= s.Steps()
+	for _, truth := range []space.Truths{space.False, space.True} {
+		budget := &space.Budget{Steps: maxQuestion}
+		never := s.Impossible([]space.Goal{{Term: when, Want: space.True}, {Term: clause, Want: truth}}, budget)
+		c.left -= maxQuestion - budget.Steps
+		if never {
+			return true
+		}
+	}
+	return false
+}
+
+// shared reports whether two terms look at the same place, or ask a predicate,
+// which looks at many: else the one says nothing about the other.
+func shared(a, b *term.Term) bool {
+	asks := false
+	for _, t := range []*term.Term{a, b} {
+		t.Walk(func(t *term.Term) bool {
+			asks = asks || t.Op == term.Predicate
+			return !asks
+		})
+	}
+	if asks {
+		return true
+	}
+	reads := b.Reads()
+	return slices.ContainsFunc(a.Reads(), func(x *term.Term) bool {
+		return slices.ContainsFunc(reads, func(y *term.Term) bool { return near(x.Path(), y.Path()) })
+	})
+}
+
+// near reports whether two paths are the same, or one leads to the other.
+func near(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }

@@ -476,3 +476,44 @@ func TestOpaqueTerms(t *testing.T) {
 		}
 	}
 }
+
+// TestLoopsOverOtherValues: what an agent writes in place of a list is no empty
+// list.
+func TestLoopsOverOtherValues(t *testing.T) {
+	t.Parallel()
+	const loops = `    - {id: all, require: 'tool.args.to.all(x, x == "a")'}
+    - {id: none, require: '!tool.args.to.exists(x, x != "a")'}
+    - {id: one, require: '!tool.args.to.exists_one(x, x == "b")'}
+    - {id: map, require: 'size(tool.args.to.map(x, x)) < 2'}
+    - {id: filter, require: 'tool.args.to.filter(x, x != "a").size() == 0'}
+    - {id: inner, require: '[tool.args].all(a, a.to.all(x, x == "a"))'}
+    - {id: chosen, require: '(has(tool.name) ? tool.args.to : ["a"]).all(x, x == "a")'}
+    - {id: either, require: 'tool.name == "send" || tool.args.to.all(x, false)'}
+`
+	everywhere := []string{"all", "none", "one", "map", "filter", "inner", "chosen"}
+	tests := []struct {
+		to     string
+		failed []string
+	}{
+		{`["a"]`, nil}, {`[]`, nil}, {`{}`, nil}, {`{"a": 1}`, nil},
+		{`""`, everywhere}, {`"a"`, everywhere}, {`0`, everywhere}, {`false`, everywhere}, {`null`, everywhere},
+	}
+	doc := document(t, "p.yaml", custom(loops))
+	for _, back := range []engine.BackEnd{engine.Bitmaps, engine.Closures, engine.CEL} {
+		p, err := engine.CompileWith([]engine.Policy{{ID: "acme/loops", Document: doc}}, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range tests {
+			var r engine.Result
+			p.Evaluate(t.Context(), action(t, `{"action":{"type":"tool.call"},"tool":{"name":"send","args":{"to":`+tt.to+`}}}`), engine.Inline, &r)
+			var failed []string
+			for _, e := range r.Errors {
+				failed = append(failed, e.RuleID)
+			}
+			if diff := cmp.Diff(tt.failed, failed); diff != "" || r.Allowed != (tt.failed == nil) || len(r.Violations) > 0 {
+				t.Errorf("back end %d, to %s: allowed %t, violations %v, failed (-want +got):\n%s", back, tt.to, r.Allowed, r.Violations, diff)
+			}
+		}
+	}
+}

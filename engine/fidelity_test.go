@@ -160,7 +160,9 @@ func FuzzSplice(f *testing.F) {
 func FuzzExpression(f *testing.F) {
 	for _, seed := range []string{`"\x41\101\u0041\U00000041" == r"\d"`, `-9223372036854775808 / -1 > 0x1F`, `{1: "x", true: 2}[1] == 1e2`,
 		`[0, 1].exists(x, 1 / x == 1) ? .5 < 1.0 : '''a''' in ["""b"""]`, `!has(data.purpose) || data.purpose.matches("^[a-z]+$")`,
-		`timestamp.getHours("Europe/Oslo") >= 6 && size(context.x) - 1 < int("5")`, `content.findings.filter(f, f.count > 1).map(f, f.type) == []`} {
+		`timestamp.getHours("Europe/Oslo") >= 6 && size(context.x) - 1 < int("5")`, `content.findings.filter(f, f.count > 1).map(f, f.type) == []`,
+		`dyn("").all(x, x == "a") || tool.args.tags.all(x, x.startsWith("p"))`, `[dyn("")].all(x, x.map(y, y) == [])`,
+		`context.tags.filter(t, t != "a").size() == 0 || has(context.text) && context.text.exists_one(k, k == "")`} {
 		f.Add(seed, uint64(1))
 	}
 	compared := backends(f)

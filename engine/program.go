@@ -152,7 +152,7 @@ func compilePolicy(source Policy, checker *checker) (*compiledPolicy, error) {
 	paramValues := plainEnv().Bind(params)
 	for i := range doc.Rules {
 		r := checked.rules[i]
-		r.source, r.controls = &doc.Rules[i], index[r.id]
+		r.controls = index[r.id]
 		if doc.Rules[i].Primitive == "" {
 			r.records = map[string]expr.Values{paramsVariable: paramValues}
 		}
@@ -161,6 +161,9 @@ func compilePolicy(source Policy, checker *checker) (*compiledPolicy, error) {
 		if r.require == nil {
 			c.info.Obliging = append(c.info.Obliging, r.id)
 		}
+	}
+	if err := c.checkPatterns(doc); err != nil {
+		return nil, err
 	}
 	return c, nil
 }

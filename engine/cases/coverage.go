@@ -27,21 +27,16 @@ type ClauseCoverage struct {
 	Clause   string `json:"clause"` // in CEL, with parameters as the values they have
 	Violated int    `json:"violated"`
 	Met      int    `json:"met"`
-	Constant bool   `json:"constant,omitzero"` // every action meets it, or none does
+	Constant bool   `json:"constant,omitzero"` // every action that the rule looks at meets it, or none does
 	Hint     string `json:"hint,omitzero"`     // the case that is missing; empty if it is covered
 }
 
 // Covered reports whether the rule both fired and did not fire.
 func (c RuleCoverage) Covered() bool { return c.Fired > 0 && c.NotFired > 0 }
 
-// Covered reports whether the clause was both violated and met. One that no
-// action can change, as in require: false, needs no more than to be looked at.
-func (c ClauseCoverage) Covered() bool {
-	if c.Constant {
-		return c.Violated+c.Met > 0
-	}
-	return c.Violated > 0 && c.Met > 0
-}
+// Covered reports whether the clause was both violated and met. Of one that no
+// action can change, as in require: false, there is nothing to cover.
+func (c ClauseCoverage) Covered() bool { return c.Constant || c.Violated > 0 && c.Met > 0 }
 
 // Covered returns the share of rules that both fired and did not fire, from 0
 // to 1; 1 if there are no rules.
@@ -50,11 +45,15 @@ func (r *Report) Covered() float64 {
 }
 
 // CoveredClauses returns the share of clauses that were both violated and met,
-// from 0 to 1; 1 if there are none.
+// from 0 to 1; 1 if there are none. Constant ones do not count.
 func (r *Report) CoveredClauses() float64 {
 	var clauses []ClauseCoverage
 	for _, rule := range r.Coverage {
-		clauses = append(clauses, rule.Clauses...)
+		for _, c := range rule.Clauses {
+			if !c.Constant {
+				clauses = append(clauses, c)
+			}
+		}
 	}
 	return share(len(clauses), func(i int) bool { return clauses[i].Covered() })
 }

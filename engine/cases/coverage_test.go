@@ -117,3 +117,33 @@ func TestDefaultIsCovered(t *testing.T) {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 }
+
+// TestClausesThatWhenImplies: what an action has to say for the rule to look at
+// it cannot be violated, so that no case is asked for.
+func TestClausesThatWhenImplies(t *testing.T) {
+	t.Parallel()
+	p := compile(t, `rules:
+  custom:
+    - id: a
+      when: action.type == "tool.call" && has(tool.name) && tool.name in ["pay", "refund"] && personalData()
+      require: >-
+        has(tool.name) && tool.name != "delete" && (personalData() || healthData())
+        && has(data.region) && data.region == "eu" && !(tool.name == "ship")
+`)
+	s := suite(t, "base: {action: {type: tool.call}, data: {categories: [pii]}}\ncases: [{name: c, given: {tool: {name: pay}, data: {region: eu}}, want: {allowed: true}}]\n")
+	report := cases.Run(t.Context(), p, []*cases.Suite{s})
+	var counted []string
+	for _, c := range report.Coverage[0].Clauses {
+		if !c.Constant {
+			counted = append(counted, c.Clause)
+		} else if c.Hint != "" {
+			t.Errorf("%s: a hint that nobody can follow: %s", c.Clause, c.Hint)
+		}
+	}
+	if diff := cmp.Diff([]string{`has(data.region) && data.region == "eu"`}, counted); diff != "" {
+		t.Errorf("clauses that count (-want +got):\n%s", diff)
+	}
+	if got := report.CoveredClauses(); got != 0 {
+		t.Errorf("CoveredClauses = %v, want none of one", got)
+	}
+}

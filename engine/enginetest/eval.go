@@ -257,11 +257,8 @@ func (s *scope) evalMacro(n *node) (any, error) {
 
 // elementsOf returns what a loop goes over.
 func elementsOf(over any) ([]any, bool) {
-	switch over := over.(type) {
-	case []any:
-		return over, true
-	case string:
-		return nil, over == "" // cel-go takes an empty text for an empty list
+	if list, ok := over.([]any); ok {
+		return list, true
 	}
 	return keysOf(over)
 }

@@ -47,7 +47,7 @@ var expressions = map[string][]string{
 		// presence
 		`has(data.categories)`, `!has(data.purpose)`, `has(data.fields)`, `!has(data.consent)`, `!has(data.consent.given)`, `!has(model.name)`, `has(timestamp)`, `!has(environment)`,
 		`!has(model)`, `has(tool.args.amount)`, `has(tool.args.none)`, `!has(tool.args.other)`, `!has(context.x)`, `!has(actor.properties.x)`, `size(context) == 0`, `!("x" in context)`,
-		`has(content.findings[0].count) && !has(content.findings[1].count)`, `!has(tool.args.amount.x)`, `dyn("").all(x, false)`,
+		`has(content.findings[0].count) && !has(content.findings[1].count)`, `!has(tool.args.amount.x)`,
 		`.data.retentionDays == 30`, `[1].all(action, .action.type == "tool.call" && action == 1)`,
 		// conversion and time
 		`int("12") == 12`, `int(2.9) == 2`, `int(-2.9) == -2`, `double(2) == 2.0`, `double("0.5") == 0.5`, `string(500) == "500"`, `string(true) == "true"`, `int(tool.args.text) == 12`,
@@ -64,7 +64,7 @@ var expressions = map[string][]string{
 		`-(-9223372036854775808) > 0`, `-9223372036854775808 / -1 > 0`, `-9223372036854775808 * -1 > 0`, `tool.args.amount + 0.5 > 1.0`, `tool.args.text <= 500`, `tool.args.flag < 1`, `tool.args.none < 1`,
 		`tool.args.amount`, `tool.args.amount && true`, `!tool.args.text`, `tool.args.amount ? true : false`, `tool.args.amount.x == 1`, `tool.args.text.x == 1`, `tool.args.other == 1`,
 		`has(tool.args.other.x)`, `has(tool.args.list.x)`, `data.categories[2] == "x"`, `[1][-1] == 1`, `{"a": 1}["b"] == 1`, `tool.args.inner["b"] == 1`, `size(tool.args.amount) == 1`,
-		`"a" in tool.args.amount`, `tool.args.amount.startsWith("5")`, `tool.args.amount.exists(x, true)`, `tool.args.text.exists(x, true)`, `"a".matches("(")`, `int("x") == 1`, `int(1e300) == 1`, `double("x") == 1.0`,
+		`"a" in tool.args.amount`, `tool.args.amount.startsWith("5")`, `tool.args.amount.exists(x, true)`, `tool.args.text.exists(x, true)`, `dyn("").all(x, false)`, `dyn("").exists_one(x, true)`, `"a".matches("(")`, `int("x") == 1`, `int(1e300) == 1`, `double("x") == 1.0`,
 		`[0, 1].all(x, 1 / x == 1)`, `[0, 2].exists(x, 1 / x == 1)`, `[0, 1].exists_one(x, 1 / x == 1)`, `[0, 1].map(x, 1 / x) == [1]`, `[0, 1].filter(x, 1 / x == 1) == [1]`,
 		`content.findings.all(f, f.count > 1)`, `timestamp.getHours("Nowhere") == 1`, `timestamp("x") == timestamp`, `{"a": 1, "a": 2}.a == 1`, `tool.args.half % tool.args.half == 0`,
 	},

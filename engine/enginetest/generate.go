@@ -188,6 +188,9 @@ func (g *Generator) openValue(key string, depth int) any {
 	case "deletionMethod":
 		return pick(g, words["deletion"])
 	case "tags":
+		if g.chance(5) {
+			return "" // what a careless reader takes for an empty list
+		}
 		list := []any{}
 		for range g.random.IntN(4) {
 			list = append(list, pick(g, words["category"]))

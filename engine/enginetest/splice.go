@@ -8,7 +8,7 @@ import (
 
 // fragments are what people do not write and engines lower badly.
 var fragments = []string{`[]`, `{}`, `null`, `""`, `0`, `-1`, `9223372036854775807`, `0.0`, `[1, "a"]`, `context`, `tool.args`, `data.categories`,
-	`.data.purpose`, `timestamp`, `duration("1s")`, `{"a": [1]}`, `[[1], [2]]`, `true`, `dyn(1)`, `dyn("a")`, `dyn([])`, `content.findings[0]`, `context.nested`,
+	`.data.purpose`, `timestamp`, `duration("1s")`, `{"a": [1]}`, `[[1], [2]]`, `true`, `dyn(1)`, `dyn("a")`, `dyn("")`, `dyn([])`, `dyn("").all(x, x == "a")`, `content.findings[0]`, `context.nested`,
 	`timestamp("2026-01-01T00:00:00Z")`, `'\u00e9'`, `[data.purpose]`, `{data.purpose: 1}`, `context.tags.map(x, x)`, `tool.args.amount`}
 
 // Spliced makes a policy of one rule, whose expression has parts of others

@@ -31,6 +31,8 @@ type Expr struct {
 	checked *cel.Ast
 	plan    func() (planned, error) // made at its first use
 	types   []string                // the action types it can be true for; nil: any
+
+	patterns []madePattern // of matches(), that records make
 }
 
 // Compile parses and type-checks an expression. All faults are returned at
@@ -57,13 +59,17 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if issue, ok := e.checkKinds(checked.NativeRep()); !ok {
 		return nil, []Issue{issue}
 	}
-	if issues := e.checkPatterns(checked.NativeRep()); len(issues) > 0 {
-		return nil, issues
+	patterns, unfit := e.checkPatterns(checked.NativeRep())
+	if len(unfit) > 0 {
+		return nil, unfit
 	}
 	if issue, ok := e.checkCost(checked); !ok {
 		return nil, []Issue{issue}
 	}
-	x := &Expr{env: e, checked: checked, plan: e.planner(checked.NativeRep()), types: typesOf(checked.NativeRep().Expr())}
+	x := &Expr{
+		env: e, checked: checked, plan: e.planner(checked.NativeRep(), nil),
+		types: typesOf(checked.NativeRep().Expr()), patterns: patterns,
+	}
 	if !lowered(checked.NativeRep()) {
 		if _, err := x.plan(); err != nil { // a constant that is no regular expression, or no time
 			return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}

@@ -11,7 +11,8 @@
 // Meaning follows CEL, with one addition: has(x) may also ask for a whole
 // field of the action, such as has(environment). An absent object or free-form
 // map reads as one without fields, so has(data.consent.given) is false where
-// data is absent; reading an absent value itself is an error.
+// data is absent; reading an absent value itself is an error. So is a loop over
+// anything but a list or a map, also over an empty text.
 package expr
 
 import (
@@ -93,6 +94,7 @@ func NewEnv(records []Record, predicates ...string) (*Env, error) {
 	options := append(boundedMatches(),
 		cel.ClearMacros(),
 		cel.Macros(hasMacro(), cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.MapMacro, cel.MapFilterMacro, cel.FilterMacro),
+		checkedRange(),
 		cel.CustomTypeProvider(registry),
 		cel.CustomTypeAdapter(registry),
 		cel.CrossTypeNumericComparisons(true),

@@ -22,9 +22,9 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 	if c.loop != "" {
 		return nil
 	}
-	plan := c.expr.plan
-	if x.ID() != c.ast.Expr().ID() {
-		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
+	plan, records := c.expr.plan, c.foldable(x)
+	if records != nil || x.ID() != c.ast.Expr().ID() {
+		plan = c.expr.env.planner(subtree(c.ast, x), records)
 	}
 	return &term.Term{
 		Op: term.Opaque, Kind: term.Bool, Args: c.parts(x),
@@ -39,9 +39,9 @@ func (c *converter) source(x ast.Expr) string {
 	if len(c.records) > 0 && c.readsRecords(x) {
 		factory := ast.NewExprFactory()
 		x, info = factory.CopyExpr(x), ast.CopySourceInfo(info)
-		c.fold(factory, x)
+		fold(factory, x, c.records)
 		for _, call := range info.MacroCalls() {
-			c.fold(factory, call)
+			fold(factory, call, c.records)
 		}
 	}
 	source, err := parser.Unparse(x, info)
@@ -56,10 +56,7 @@ func (c *converter) source(x ast.Expr) string {
 func (c *converter) given(x ast.Expr) string {
 	said := map[string]string{}
 	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() != ast.SelectKind || x.AsSelect().Operand().Kind() != ast.IdentKind {
-			return
-		}
-		record, field := x.AsSelect().Operand().AsIdent(), x.AsSelect().FieldName()
+		record, field := selected(x)
 		if values, ok := c.records[record]; ok {
 			name := record + "." + field
 			said[name] = name + " absent"
@@ -73,29 +70,41 @@ func (c *converter) given(x ast.Expr) string {
 
 func (c *converter) readsRecords(x ast.Expr) bool {
 	found := false
-	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) { found = found || c.valueOf(x) != nil }))
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) { found = found || valueOf(x, c.records) != nil }))
 	return found
 }
 
+// foldable returns the records whose values cel-go should be given as constants:
+// where a node makes patterns of them, so that each rule has its own and they are
+// compiled once.
+func (c *converter) foldable(x ast.Expr) map[string]Values {
+	if len(c.expr.patterns) == 0 || !c.readsRecords(x) {
+		return nil
+	}
+	return c.records
+}
+
+// subtree returns a node of a checked expression as one of its own.
+func subtree(a *ast.AST, x ast.Expr) *ast.AST {
+	return ast.NewCheckedAST(ast.NewAST(x, a.SourceInfo()), a.TypeMap(), a.ReferenceMap())
+}
+
 // fold replaces what reads records.
-func (c *converter) fold(factory ast.ExprFactory, x ast.Expr) {
+func fold(factory ast.ExprFactory, x ast.Expr, records map[string]Values) {
 	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
-		if v := c.valueOf(x); v != nil {
+		if v := valueOf(x, records); v != nil {
 			x.SetKindCase(literalExpr(factory, v))
 		}
 	}))
 }
 
 // valueOf returns the value of a node that reads a record; nil for others.
-func (c *converter) valueOf(x ast.Expr) ref.Val {
-	if x.Kind() != ast.SelectKind {
+func valueOf(x ast.Expr, records map[string]Values) ref.Val {
+	record, field := selected(x)
+	if record == "" || x.AsSelect().IsTestOnly() {
 		return nil
 	}
-	s := x.AsSelect()
-	if s.IsTestOnly() || s.Operand().Kind() != ast.IdentKind {
-		return nil
-	}
-	return c.records[s.Operand().AsIdent()][s.FieldName()]
+	return records[record][field]
 }
 
 func literalExpr(factory ast.ExprFactory, v ref.Val) ast.Expr {

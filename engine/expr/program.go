@@ -29,20 +29,26 @@ type planned struct {
 }
 
 // planner returns what makes the program of an expression when it is needed,
-// once.
-func (e *Env) planner(a *ast.AST) func() (planned, error) {
+// once. Values of records that are given become constants of it; nil for none.
+func (e *Env) planner(a *ast.AST, records map[string]Values) func() (planned, error) {
 	return sync.OnceValues(func() (planned, error) {
-		options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 		counts := unbounded(a)
-		if counts {
-			options = append(options, compiledOnce(), cel.CostTracking(listCosts{}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
-		}
-		p, err := e.cel.PlanProgram(a, options...)
+		p, err := e.cel.PlanProgram(prepared(a, records), programOptions(counts)...)
 		if err != nil {
 			return planned{}, fmt.Errorf("planning an expression: %w", err)
 		}
 		return planned{p, counts}, nil
 	})
+}
+
+// programOptions bounds the run-time cost of a program that counts.
+func programOptions(counts bool) []cel.ProgramOption {
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if counts {
+		options = append(options, compiledOnce()...)
+		options = append(options, cel.CostTracking(listCosts{}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
+	}
+	return options
 }
 
 // listCosts are the costs of looking through lists whose type is known at run

@@ -30,15 +30,20 @@ func (x *Expr) Reads() []string {
 func (x *Expr) RecordFields(record string) []string {
 	seen := map[string]bool{}
 	ast.PostOrderVisit(x.checked.NativeRep().Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() != ast.SelectKind {
-			return
-		}
-		s := x.AsSelect()
-		if operand := s.Operand(); operand.Kind() == ast.IdentKind && strings.TrimPrefix(operand.AsIdent(), ".") == record {
-			seen[s.FieldName()] = true
+		if variable, field := selected(x); variable == record {
+			seen[field] = true
 		}
 	}))
 	return slices.Sorted(maps.Keys(seen))
+}
+
+// selected returns the variable that x selects a field from, or asks whether it
+// has it, and the field; empty if x does neither.
+func selected(x ast.Expr) (variable, field string) {
+	if x.Kind() != ast.SelectKind || x.AsSelect().Operand().Kind() != ast.IdentKind {
+		return "", ""
+	}
+	return strings.TrimPrefix(x.AsSelect().Operand().AsIdent(), "."), x.AsSelect().FieldName()
 }
 
 func collectReads(x ast.Expr, seen map[string]bool) {

@@ -50,6 +50,9 @@ func (m *merger) param(base, own Param) Param {
 	return out
 }
 
+// DefaultPosition returns where the file gives the parameter's default.
+func (p Param) DefaultPosition() mesh.Position { return p.at("default") }
+
 // at returns where the file gives a key of the declaration.
 func (p Param) at(key string) mesh.Position {
 	if at, given := p.keys[key]; given {

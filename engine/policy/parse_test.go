@@ -257,7 +257,9 @@ func TestParseFindingsOfParameters(t *testing.T) {
 		want      []string // as of TestParseFindings
 	}{
 		{"a name nobody can write", head + "rules:\n  tools: {by_role: {\"pay all\": [boss]}}\n", []string{"4:21 wrong-value pay all is not a valid name"}},
-		{"no regular expression", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[a\"}}}}}\n", []string{"4:54 wrong-value \"[a\" is not a regular expression (write it in the syntax of RE2: missing closing ]: `[a`)"}},
+		{"no regular expression", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[a\"}}}}}\n", []string{"4:54 wrong-value \"[a\" is not a regular expression (write it in the syntax of RE2; this one does not compile: missing closing ] in [a)"}},
+		{"a regular expression that unfolds", head + "rules:\n  tools: {arguments: {pay: {values: {note: {pattern: \"[\\\\pL]{900}[\\\\pN]{900}[\\\\pL]{900}\"}}}}}\n",
+			[]string{"4:54 wrong-value \"[\\\\pL]{900}[\\\\pN]{900}[\\\\pL]{900}\" is not a regular expression (write it in the syntax of RE2; this one unfolds into more than 2000 steps)"}},
 		{"a score that cannot be", head + "rules:\n  content: {max_injection_score: 3}\n", []string{"4:34 wrong-value 3 is more than 1 (max_injection_score is at most 1)"}},
 		{"an empty element", head + "rules:\n  agents: {allowed: [\"\"]}\n", []string{"4:22 wrong-value an element of allowed is empty (write something, or remove the element)"}},
 		{"an empty text", "version: \"3.0.0\"\nname: \"\"\nrules: {}\n", []string{"2:7 wrong-value name is empty (write something into it)"}},

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/pattern"
 	"github.com/ai-agent-mesh/mesh/engine/spelling"
 )
 
@@ -35,6 +36,7 @@ func CompileSchema(src []byte) (*Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	c.RegisterFormat(&jsonschema.Format{Name: formatDomain, Validate: validateDomain})
+	c.UseRegexpEngine(boundedRegexp)
 	c.UseLoader(closedLoader{})
 	if err := c.AddResource(url, doc); err != nil {
 		return nil, fmt.Errorf("reading a JSON Schema: %w", err)
@@ -46,6 +48,15 @@ func CompileSchema(src []byte) (*Schema, error) {
 	s := &Schema{root: root, byURL: map[string]*jsonschema.Schema{}}
 	s.index(root)
 	return s, nil
+}
+
+// boundedRegexp compiles the regular expressions of schemas and of texts that
+// have the format of one, which are RE2 here and bounded.
+func boundedRegexp(source string) (jsonschema.Regexp, error) {
+	if _, err := pattern.Compile(source); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(source)
 }
 
 // formatDomain is a format of texts beside those of JSON Schema: the name of a
@@ -224,7 +235,7 @@ func (v *validation) format(k *kind.Format, value *yaml.Node) {
 	case "regex":
 		what, hint = "regular expression", "write it in the syntax of RE2"
 		if k.Err != nil {
-			hint += ": " + strings.TrimPrefix(k.Err.Error(), "error parsing regexp: ")
+			hint += "; this one " + k.Err.Error()
 		}
 	case formatDomain:
 		what, hint = "domain", "write its name alone, as in example.com: no scheme, no path, no *, and more than its last part"

@@ -56,8 +56,11 @@ func post(ctx context.Context, client *http.Client, path string, body []byte) ([
 	var answer struct {
 		Decisions []mesh.Decision `json:"decisions"`
 	}
-	if err := json.Unmarshal(text, &answer); err != nil || res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered %s: %.200s (%v)", res.Status, text, err)
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answered %s: %.200s", res.Status, text)
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return nil, fmt.Errorf("answered %.200s: %w", text, err)
 	}
 	return answer.Decisions, nil
 }

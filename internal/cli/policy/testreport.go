@@ -93,7 +93,11 @@ func printSummary(io *iostreams.Streams, r *testResult) error {
 	}
 	clauses := 0
 	for _, rule := range r.Rules {
-		clauses += len(rule.Clauses)
+		for _, c := range rule.Clauses {
+			if !c.Constant {
+				clauses++
+			}
+		}
 	}
 	line := fmt.Sprintf("%s: %d passed, %d failed, %s, %s covered", summary, r.Passed, r.Failed, plural(len(r.Rules), "rule"), percent(r.Coverage))
 	if clauses > 0 {
