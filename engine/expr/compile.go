@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -219,47 +218,6 @@ func typesOf(x ast.Expr) []string {
 		}
 	}
 	return nil
-}
-
-// TypeLiteral is an action type that an expression names.
-type TypeLiteral struct {
-	Type   string
-	Offset int // in code points from the start of the expression
-}
-
-// TypeLiterals returns the texts that the expression compares with action.type,
-// by ==, != and in, in their order.
-func (x *Expr) TypeLiterals() []TypeLiteral {
-	a := x.checked.NativeRep()
-	var out []TypeLiteral
-	add := func(exprs ...ast.Expr) {
-		for _, e := range exprs {
-			if texts := literals(e); texts != nil {
-				out = append(out, TypeLiteral{texts[0], startOf(a, e.ID())})
-			}
-		}
-	}
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() != ast.CallKind {
-			return
-		}
-		call := x.AsCall()
-		args := call.Args()
-		switch call.FunctionName() {
-		case operators.Equals, operators.NotEquals:
-			for i, arg := range args {
-				if isActionType(arg) {
-					add(args[1-i])
-				}
-			}
-		case operators.In:
-			if isActionType(args[0]) && args[1].Kind() == ast.ListKind {
-				add(args[1].AsList().Elements()...)
-			}
-		}
-	}))
-	slices.SortStableFunc(out, func(a, b TypeLiteral) int { return a.Offset - b.Offset })
-	return out
 }
 
 func isActionType(x ast.Expr) bool {
