@@ -19,7 +19,8 @@ import (
 // warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	checked := check(doc)
-	findings := slices.Concat(checked.findings, checked.analyze(doc, controls))
+	proved := checked.analyze(doc, controls)
+	findings := slices.Concat(checked.findings, proved, checked.lintDead(doc, proved))
 	for i := range doc.Rules {
 		for _, label := range doc.Rules[i].Controls {
 			findings = append(findings, lintControl(doc, label, controls)...)

@@ -136,6 +136,37 @@ func TestLintWords(t *testing.T) {
 	}
 }
 
+// TestLintDead looks for warnings at parts that mean the same for every action,
+// each said once.
+func TestLintDead(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\nparams:\n  limit: {type: integer, minimum: 1, maximum: 100, default: 5}\n" +
+		"  hosts: {type: array, items: {type: string, enum: [a, b]}, maxItems: 2, default: [a]}\nrules:\n  custom:\n    - id: a\n      require: |-\n        "
+	for _, tt := range []struct {
+		cel  string
+		want []string
+	}{
+		{`params.limit > 100`, []string{"10:9 cel-constant CEL: `params.limit > 100` never holds: params.limit is from 1 to 100 (correct it; if that is meant, \"false\" says it plainly)"}},
+		{`has(tool.name) && (tool.name == "x" || "c" in params.hosts)`, []string{"10:48 cel-constant CEL: `\"c\" in params.hosts` never holds: an element of params.hosts is one of a, b (correct it, or leave it out)"}},
+		{`size(params.hosts) < 3`, []string{"10:9 cel-constant CEL: `size(params.hosts) < 3` always holds: size(params.hosts) is from 0 to 2 (correct it, or leave it out)"}},
+		{`1 < 2`, []string{"10:9 always-true no action that a looks at can violate it (correct require, or remove the rule)"}},
+		{`has(tool.name) && [1][5] == 1`, []string{"10:27 cel-fails CEL: `[1][5]` always fails: the list has no element 5 (correct it, or leave it out)"}},
+		{`false`, nil},
+		{`has(tool.args.amount) && tool.args.amount <= params.limit`, nil},
+	} {
+		t.Run(tt.cel, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range engine.Lint(document(t, "p.yaml", head+tt.cel+"\n"), nil) {
+				got = append(got, fmt.Sprintf("%d:%d %s %s (%s)", f.Line, f.Column, f.Rule, f.Message, f.Hint))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // named is a catalog that knows the names of its frameworks.
 type named struct{ catalog }
 

@@ -55,9 +55,14 @@ func (w *comparisonWalk) visit(x ast.Expr) {
 // loop visits a loop, whose variable stands for the elements of its list.
 func (w *comparisonWalk) loop(c ast.ComprehensionExpr) {
 	w.visit(c.IterRange())
+	w.within(c, func() { w.visit(c.LoopStep()) })
+}
+
+// within calls visit with the loop's variable in scope.
+func (w *comparisonWalk) within(c ast.ComprehensionExpr, visit func()) {
 	outer, shadows := w.loops[c.IterVar()]
 	w.loops[c.IterVar()] = w.place(c.IterRange())
-	w.visit(c.LoopStep())
+	visit()
 	if shadows {
 		w.loops[c.IterVar()] = outer
 	} else {

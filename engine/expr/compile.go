@@ -65,10 +65,26 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	x := &Expr{env: e, checked: checked, plan: e.planner(checked.NativeRep()), types: typesOf(checked.NativeRep().Expr())}
 	if !lowered(checked.NativeRep()) {
 		if _, err := x.plan(); err != nil { // a constant that is no regular expression, or no time
-			return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}
+			return nil, x.unplanned(err)
 		}
 	}
 	return x, nil
+}
+
+// unplanned says why an expression has no program: a constant that is no number
+// or no time. What fails is named if it is found.
+func (x *Expr) unplanned(err error) []Issue {
+	var out []Issue
+	for _, d := range x.Dead() {
+		if d.Rule == RuleFails {
+			d.Level, d.Issue.Rule = mesh.LevelError, "cel-type"
+			out = append(out, d.Issue)
+		}
+	}
+	if out == nil {
+		out = append(out, Issue{Level: mesh.LevelError, Rule: "cel-type", Message: "CEL: " + err.Error()})
+	}
+	return out
 }
 
 // lowered reports whether the engine has code of its own for the functions of

@@ -23,7 +23,7 @@ func (e *Env) planner(a *ast.AST) func() (cel.Program, error) {
 	return sync.OnceValues(func() (cel.Program, error) {
 		p, err := e.cel.PlanProgram(a, programOptions(a)...)
 		if err != nil {
-			return nil, fmt.Errorf("planning an expression: %w", err)
+			return nil, fmt.Errorf("the expression cannot be evaluated: %w", err)
 		}
 		return p, nil
 	})
