@@ -21,6 +21,8 @@ type Issue struct {
 	Rule    string // as in [mesh.Finding]
 	Message string
 	Hint    string
+
+	loop bool // names that are unknown behind it are echoes of it
 }
 
 // Expr is a compiled expression of type bool. It is immutable and safe for
@@ -49,8 +51,8 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if out := checked.OutputType(); !out.IsExactType(types.BoolType) {
 		return nil, []Issue{{
 			Level: mesh.LevelError, Rule: "cel-type",
-			Message: fmt.Sprintf("the expression must be true or false, but is of type %s", out),
-			Hint:    "compare it with something, for example with == true",
+			Message: "the expression must be true or false, but is " + typeWords(cel.FormatCELType(out)),
+			Hint:    e.compareHint(cel.FormatCELType(out)),
 		}}
 	}
 	if issue, ok := e.checkKinds(checked.NativeRep()); !ok {

@@ -32,7 +32,7 @@ type Dead struct {
 }
 
 // Dead warns of parts that fail, hold or do not hold whatever the action says,
-// given what is declared of parameters and what every action fulfils. It finds
+// given what is declared of parameters and what holds of every action. It finds
 // what has a cause in one place; what only follows from several of them together
 // is for engine/analyze.
 func (x *Expr) Dead() []Dead {
