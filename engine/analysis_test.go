@@ -40,7 +40,7 @@ func proofs() []proof {
     - {id: d, require: '!has(session.spentTokens) || session.spentTokens >= 0'}
 `), []string{
 			"5:25 always-true no action that a looks at can violate it (correct require, or remove the rule)",
-			"6:52 always-true", "7:91 always-true", "8:25 always-true",
+			"6:52 always-true", "7:91 always-true", "8:25 always-true", "8:54 cel-constant",
 		}},
 		{"a demand that nothing satisfies", custom(`    - {id: a, when: 'action.type == "egress"', require: 'has(egress.host) && egress.host == "a" && egress.host == "b"'}
     - {id: b, when: 'action.type == "memory.write"', require: 'action.type == "data.write"'}
@@ -98,7 +98,7 @@ rules:
     - {id: c, when: 'action.type == "tool.call"', require: 'has(tool.args.n) && tool.args.n <= 2000', controls: ["acme:1"]}
     - {id: d, when: 'action.type == "tool.call"', require: 'has(tool.args.n) && tool.args.n <= 3000', obligations: [{type: log}]}
 `), nil},
-		{"what cannot be told", custom(`    - {id: a, when: 'has(timestamp) && timestamp.getHours() > 25', require: 'has(tool.name)'}
+		{"what cannot be told", custom(`    - {id: a, when: 'has(timestamp) && timestamp.getHours() > 25 - data.retentionDays && has(data.retentionDays)', require: 'has(tool.name)'}
     - {id: b, when: 'has(data.purpose) && size(data.purpose) > 2', require: 'size(data.purpose) > 1'}
 `), nil},
 	}

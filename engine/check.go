@@ -174,9 +174,17 @@ func defaultsOf(doc *policy.Document) map[string]expr.Values {
 func paramsRecord(doc *policy.Document) expr.Record {
 	rec := expr.Record{Name: paramsVariable}
 	for _, p := range doc.Params {
-		rec.Fields = append(rec.Fields, expr.RecordField{Name: p.Name, Type: paramType(p)})
+		rec.Fields = append(rec.Fields, expr.RecordField{Name: p.Name, Type: paramType(p), Bounds: paramBounds(p)})
 	}
 	return rec
+}
+
+func paramBounds(p policy.Param) *expr.Bounds {
+	b := &expr.Bounds{Minimum: p.Minimum, Maximum: p.Maximum, Enum: p.Enum, MinSize: p.MinLength, MaxSize: p.MaxLength}
+	if p.Type == policy.TypeArray {
+		b.MinSize, b.MaxSize = p.MinItems, p.MaxItems
+	}
+	return b
 }
 
 func paramType(p policy.Param) expr.Type {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
-	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/spelling"
@@ -20,7 +19,8 @@ import (
 // warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	checked := check(doc)
-	findings := slices.Concat(checked.findings, checked.analyze(doc, controls))
+	proved := checked.analyze(doc, controls)
+	findings := slices.Concat(checked.findings, proved, checked.lintDead(doc, proved))
 	for i := range doc.Rules {
 		for _, label := range doc.Rules[i].Controls {
 			findings = append(findings, lintControl(doc, label, controls)...)
@@ -35,8 +35,12 @@ func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 			seen[label] = true
 		}
 	}
-	findings = append(findings, lintUnserved(doc, controls)...)
-	findings = append(findings, checked.lintActionTypes(doc)...)
+	if misspelt := lintFramework(doc.Framework, controls); len(misspelt) > 0 {
+		findings = append(findings, misspelt...)
+	} else {
+		findings = append(findings, lintUnserved(doc, controls)...)
+	}
+	findings = append(findings, checked.lintWords(doc)...)
 	if len(doc.Bases) > 0 {
 		findings = slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.File != doc.File && f.Level == mesh.LevelWarning })
 	}
@@ -59,8 +63,16 @@ func lintControl(doc *policy.Document, label policy.Label, controls policy.Contr
 		finding.Message = label.Value + " names no control"
 		finding.Hint = "write it as framework:control, for example gdpr:Art.6"
 		return []mesh.Finding{finding}
+	case strings.Contains(local, "*"):
+		finding.Message = "a rule cannot serve all controls of a kind: " + yamldoc.Shorten(label.Value)
+		finding.Hint = "list the controls one by one; a paragraph below a listed control means that control"
+		return []mesh.Finding{finding}
 	case controls == nil || !controls.Known(framework):
-		return nil
+		name, _, _ := strings.Cut(label.Value, ":")
+		if framework == Framework(doc, controls) { // which has a finding of its own
+			return nil
+		}
+		return lintFramework(policy.Label{Value: name, Position: label.Position}, controls)
 	}
 	if _, ok := controls.Resolve(framework, local); ok {
 		return nil
@@ -70,6 +82,30 @@ func lintControl(doc *policy.Document, label policy.Label, controls policy.Contr
 		finding.Hint = "did you mean " + nearest + "?"
 	}
 	return []mesh.Finding{finding}
+}
+
+// frameworkLister is what a [policy.ControlIndex] can be, too: a catalog that
+// lists the names of its frameworks.
+type frameworkLister interface {
+	FrameworkNames() []string
+}
+
+// lintFramework warns of a framework that is none of the catalog's but looks
+// like one: decisions would be no evidence for it.
+func lintFramework(label policy.Label, controls policy.ControlIndex) []mesh.Finding {
+	lister, ok := controls.(frameworkLister)
+	if !ok || label.Value == "" || controls.Known(frameworkID(label.Value, controls)) {
+		return nil
+	}
+	meant := spelling.Misspelt(label.Value, lister.FrameworkNames())
+	if meant == "" {
+		return nil
+	}
+	return []mesh.Finding{{
+		Position: label.Position, Level: mesh.LevelWarning, Rule: "unusual-framework",
+		Message: "the framework " + yamldoc.Shorten(label.Value) + " is none of the catalog's, but resembles one",
+		Hint:    "did you mean " + meant + "?",
+	}}
 }
 
 // lintUnserved warns of built-in rules whose decisions would name no control
@@ -92,60 +128,6 @@ func lintUnserved(doc *policy.Document, controls policy.ControlIndex) []mesh.Fin
 		})
 	}
 	return out
-}
-
-// lintActionTypes warns of action types that look like misspelt ones: a rule
-// about them would never look at anything.
-func (c *checkedPolicy) lintActionTypes(doc *policy.Document) []mesh.Finding {
-	var out []mesh.Finding
-	report := func(name string, at mesh.Position) {
-		if meant := misspeltType(name); meant != "" {
-			out = append(out, mesh.Finding{
-				Position: at, Level: mesh.LevelWarning, Rule: "unusual-action-type",
-				Message: "the action type " + yamldoc.Shorten(name) + " is none that the built-in sections know, but resembles one",
-				Hint:    spelling.DidYouMean(name, []string{meant}),
-			})
-		}
-	}
-	for i := range doc.Rules {
-		source := &doc.Rules[i]
-		for _, label := range source.ActionTypes {
-			report(label.Value, label.Position)
-		}
-		if source.Primitive != "" || i >= len(c.rules) {
-			continue
-		}
-		for _, part := range []struct {
-			compiled *expr.Expr
-			source   policy.Expr
-		}{{c.rules[i].when, source.When}, {c.rules[i].require, source.Require}} {
-			if part.compiled == nil {
-				continue
-			}
-			for _, literal := range part.compiled.TypeLiterals() {
-				report(literal.Type, part.source.At(literal.Offset))
-			}
-		}
-	}
-	return out
-}
-
-// misspeltType returns the known action type that was probably meant; empty for
-// a known one and for one that resembles none. Each part of the name must be
-// near by itself: data.load is no misspelt data.read.
-func misspeltType(name string) string {
-	types := mesh.ActionTypes()
-	if slices.Contains(types, name) {
-		return ""
-	}
-	parts := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("._- ", r) })
-	for _, known := range types {
-		near := func(a, b string) bool { return spelling.Nearest(a, []string{b}) != "" }
-		if slices.EqualFunc(parts, strings.Split(known, "."), near) {
-			return known
-		}
-	}
-	return ""
 }
 
 // Framework returns the id of the framework that the document names, forgiving

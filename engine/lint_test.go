@@ -81,6 +81,131 @@ func TestLintActionTypes(t *testing.T) {
 	}
 }
 
+// TestLintWords looks for warnings at words that a vocabulary does not have, and
+// for none at those that anybody may have.
+func TestLintWords(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\nrules:\n"
+	condition := func(cel string) string { return "  custom:\n    - id: a\n      require: |-\n        " + cel + "\n" }
+	for _, tt := range []struct {
+		name, rules string
+		want        []string // position, message and hint, or the parts between …
+	}{
+		{"a type of agent", "  agents: {allowed_types: [conversatonal, analytics]}\n", []string{"4:28 conversatonal is no type of agent: did you mean conversational?"}},
+		{"no type of agent at all", "  agents: {allowed_types: [batch]}\n", []string{"4:28 batch is no type of agent: there are: conversational, analytics, automation"}},
+		{"a type of artifact", "  artifacts: {allowed_types: [modell, dataset]}\n", []string{"4:31 the type of artifact modell is none that the built-in sections know, but resembles one: did you mean model?"}},
+		{"a legal basis", "  data_collection: {lawful_bases: [consnet, Contract, credit_protection]}\n", []string{
+			"4:36 the legal basis consnet is none that the built-in sections know, but resembles one: did you mean consent?",
+			"4:45 the legal basis Contract is none that the built-in sections know, but resembles one: did you mean contract?",
+		}},
+		{"categories of data", "  data_collection: {consent_categories: [heath, HEALTH, Pii, telemetry, wealth]}\n", []string{
+			"4:42 the category of data heath is none that the built-in sections know, but resembles one: did you mean health?",
+		}},
+		{"types of findings", "  content: {prohibited_findings: [EMIAL, email, UK_SSN, api-key, ACME_ID]}\n", []string{
+			"4:35 the type of finding EMIAL is none that the built-in sections know, but resembles one: did you mean EMAIL?",
+			"4:57 the type of finding api-key is none that the built-in sections know, but resembles one: did you mean API_KEY?",
+		}},
+		{"a key", "  data_storage: {retention: {max_days_by_category: {biometrics: 1, health: 2}}}\n", []string{
+			"4:53 the category of data biometrics is none that the built-in sections know, but resembles one: did you mean biometric?",
+		}},
+		{"a status", condition(`has(agent.status) && agent.status != "killled"`), []string{"7:46 killled is no status of an agent: did you mean killed?"}},
+		{"not stated", condition(`has(agent.status) && agent.status != ""`), nil},
+		{"a status of a request", condition(`has(request.status) && request.status in ["open", "closed"]`), []string{"7:59 closed is no status of a request: there are: open, fulfilled, refused"}},
+		{"a right", condition(`has(request.right) && "erasuer" == request.right`), []string{"7:31 the right of a data subject erasuer is none that the built-in sections know, but resembles one: did you mean erasure?"}},
+		{"a type of resource", condition(`has(resource.type) && resource.type in ["pii-data", "invoice"]`), []string{"7:49 the type of resource pii-data is none that the built-in sections know, but resembles one: did you mean pii_data?"}},
+		{"an element", condition(`has(data.categories) && "genetc" in data.categories`), []string{"7:33 the category of data genetc is none that the built-in sections know, but resembles one: did you mean genetic?"}},
+		{"a whole list", condition(`has(data.categories) && data.categories == ["pii", "helth"]`), []string{"7:60 the category of data helth is none that the built-in sections know, but resembles one: did you mean health?"}},
+		{"an element by its number", condition(`has(data.categories) && data.categories[0] == "helth"`), []string{"7:55 the category of data helth is none that the built-in sections know, but resembles one: did you mean health?"}},
+		{"elements of a loop", condition(`has(data.categories) && data.categories.all(c, !(c in ["Health", "helth"]))`), []string{"7:74 the category of data helth is none that the built-in sections know, but resembles one: did you mean health?"}},
+		{"fields of a loop", condition(`has(content.findings) && content.findings.exists(f, has(f.type) && f.type == "IBNA")`), []string{"7:86 the type of finding IBNA is none that the built-in sections know, but resembles one: did you mean IBAN?"}},
+		{"a loop variable that hides another", condition(`has(data.categories) && data.categories.all(c, c != "pii" || ["helth"].exists(c, c == "helth"))`), nil},
+		{"words of other places", condition(`has(tool.name) && tool.name == "helth" && has(data.purpose) && data.purpose != "consnet"`), nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range engine.Lint(document(t, "p.yaml", head+tt.rules), nil) {
+				if f.Rule == "unusual-value" && f.Level == mesh.LevelWarning {
+					got = append(got, fmt.Sprintf("%d:%d %s: %s", f.Line, f.Column, f.Message, f.Hint))
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLintDead looks for warnings at parts that mean the same for every action,
+// each said once.
+func TestLintDead(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\nparams:\n  limit: {type: integer, minimum: 1, maximum: 100, default: 5}\n" +
+		"  hosts: {type: array, items: {type: string, enum: [a, b]}, maxItems: 2, default: [a]}\nrules:\n  custom:\n    - id: a\n      require: |-\n        "
+	for _, tt := range []struct {
+		cel  string
+		want []string
+	}{
+		{`params.limit > 100`, []string{"10:9 cel-constant CEL: `params.limit > 100` never holds: params.limit is from 1 to 100 (correct it; if that is meant, \"false\" says it plainly)"}},
+		{`has(tool.name) && (tool.name == "x" || "c" in params.hosts)`, []string{"10:48 cel-constant CEL: `\"c\" in params.hosts` never holds: an element of params.hosts is one of a, b (correct it, or leave it out)"}},
+		{`size(params.hosts) < 3`, []string{"10:9 cel-constant CEL: `size(params.hosts) < 3` always holds: size(params.hosts) is from 0 to 2 (correct it, or leave it out)"}},
+		{`1 < 2`, []string{"10:9 always-true no action that a looks at can violate it (correct require, or remove the rule)"}},
+		{`has(tool.name) && [1][5] == 1`, []string{"10:27 cel-fails CEL: `[1][5]` always fails: the list has no element 5 (correct it, or leave it out)"}},
+		{`false`, nil},
+		{`has(tool.args.amount) && tool.args.amount <= params.limit`, nil},
+	} {
+		t.Run(tt.cel, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range engine.Lint(document(t, "p.yaml", head+tt.cel+"\n"), nil) {
+				got = append(got, fmt.Sprintf("%d:%d %s %s (%s)", f.Line, f.Column, f.Rule, f.Message, f.Hint))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// named is a catalog that knows the names of its frameworks.
+type named struct{ catalog }
+
+func (n named) FrameworkNames() []string { return []string{"gdpr", "soc2"} }
+
+// TestLintFrameworks looks for findings at misspelt frameworks, and at controls
+// that are not one.
+func TestLintFrameworks(t *testing.T) {
+	t.Parallel()
+	const unusual, kind = "unusual-framework the framework GDPRR is none of the catalog's, but resembles one: did you mean gdpr?",
+		"unknown-control a rule cannot serve all controls of a kind: "
+	const list = ": list the controls one by one; a paragraph below a listed control means that control"
+	for _, tt := range []struct {
+		framework, control string
+		want               []string
+	}{
+		{"GDPR", "soc2:CC6.1", nil},
+		{"GDPRR", "Art.5", []string{"3:12 " + unusual}},
+		{"GDPRR", "GDPRR:Art.5", []string{"3:12 " + unusual}},
+		{"GDPR", "GDPRR:Art.5", []string{"6:46 " + unusual}},
+		{"GDPR", "soc3:CC6.1", nil}, // another number is another thing
+		{"GDPR", "acme:1", nil},
+		{"GDPR", "Art.*", []string{"6:46 " + kind + "Art.*" + list}},
+		{"GDPR", "acme:3.*", []string{"6:46 " + kind + "acme:3.*" + list}},
+	} {
+		t.Run(tt.framework+" "+tt.control, func(t *testing.T) {
+			t.Parallel()
+			doc := document(t, "p.yaml", "version: \"3.0.0\"\nname: n\nframework: "+tt.framework+"\nrules: {agents: {active_only: true}}\ncontrols:\n  agents.active_only: [\"gdpr:Art.5\", acme:2, \""+tt.control+"\"]\n")
+			var got []string
+			for _, f := range engine.Lint(doc, named{known}) {
+				got = append(got, fmt.Sprintf("%d:%d %s %s: %s", f.Line, f.Column, f.Rule, f.Message, f.Hint))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestLint(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -92,9 +217,9 @@ func TestLint(t *testing.T) {
 		{"unknown field, folded", "    - id: a\n      require: >-\n        action.type == \"x\" ||\n        dta.purpose == \"x\"\n", []string{"8:9 error cel-unknown-name CEL: unknown name dta (did you mean data?)"}},
 		{"unknown field of an element", "    - {id: a, require: 'content.findings.all(f, f.typ == \"\")'}\n", []string{"5:51 error cel-unknown-field CEL: f has no field typ (did you mean type?)"}},
 		{"unknown param", "    - {id: a, require: 'params.host'}\n", []string{"5:32 error cel-unknown-field CEL: params has no field host"}},
-		{"wrong type", "    - {id: a, require: 'data.purpose == 3'}\n", []string{"5:38 error cel-type CEL: == does not apply to (string, int)"}},
-		{"no bool", "    - {id: a, require: 'data.purpose'}\n", []string{"5:25 error cel-type the expression must be true or false, but is of type string"}},
-		{"no bool for sure", "    - {id: a, require: 'context.ok'}\n", []string{"must be true or false, but is of type dyn"}},
+		{"wrong type", "    - {id: a, require: 'data.purpose == 3'}\n", []string{"5:38 error cel-type CEL: cannot compare text with a whole number: `==` (both sides must be of one type)"}},
+		{"no bool", "    - {id: a, require: 'data.purpose'}\n", []string{"5:25 error cel-type the expression must be true or false, but is text (compare it"}},
+		{"no bool for sure", "    - {id: a, require: 'context.ok'}\n", []string{"must be true or false, but is a value of any type"}},
 		{"syntax", "    - {id: a, require: 'data.'}\n", []string{"5:29 error cel-syntax CEL:"}},
 		{"unknown function", "    - {id: a, require: 'sze(data.fields) > 0'}\n", []string{"error cel-unknown-name CEL: unknown name sze (did you mean size?)"}},
 		{"the clock", "    - {id: a, require: 'timestamp < now()'}\n", []string{"unknown name now"}},

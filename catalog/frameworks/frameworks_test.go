@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -229,6 +230,21 @@ func TestResolve(t *testing.T) {
 		got, ok := c.Resolve(tt.framework, tt.label)
 		if got != tt.want || ok != (tt.want != "") {
 			t.Errorf("Resolve(%q, %q) = %q, %v; want %q", tt.framework, tt.label, got, ok, tt.want)
+		}
+	}
+}
+
+// TestFrameworkNames holds that every name leads to a framework.
+func TestFrameworkNames(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	names := c.FrameworkNames()
+	if !slices.Contains(names, "gdpr") || len(names) <= len(c.Frameworks()) {
+		t.Errorf("names: %v", names)
+	}
+	for _, name := range names {
+		if !c.Known(mesh.FrameworkID(name)) {
+			t.Errorf("%s is the name of no framework", name)
 		}
 	}
 }

@@ -55,6 +55,7 @@ type controlFile struct {
 type Catalog struct {
 	frameworks []Framework
 	byName     map[string]mesh.FrameworkID // folded id or alias
+	names      []string                    // the same, as they are written
 	lists      map[mesh.FrameworkID]*controls
 }
 
@@ -106,6 +107,7 @@ func (c *Catalog) add(f frameworkFile) error {
 			return fmt.Errorf("%q already names %s", name, other)
 		}
 		c.byName[fold(name)] = f.ID
+		c.names = append(c.names, name)
 	}
 	list, err := readControls(f.Framework)
 	if err != nil {

@@ -1,6 +1,7 @@
 package frameworks
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -82,3 +83,7 @@ func fold(name string) string {
 		return -1
 	}, name)
 }
+
+// FrameworkNames returns every name that [Catalog.FrameworkID] knows, ids and
+// aliases. The slice is the caller's.
+func (c *Catalog) FrameworkNames() []string { return slices.Clone(c.names) }

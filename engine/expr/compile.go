@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -22,6 +21,8 @@ type Issue struct {
 	Rule    string // as in [mesh.Finding]
 	Message string
 	Hint    string
+
+	loop bool // names that are unknown behind it are echoes of it
 }
 
 // Expr is a compiled expression of type bool. It is immutable and safe for
@@ -52,8 +53,8 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if out := checked.OutputType(); !out.IsExactType(types.BoolType) {
 		return nil, []Issue{{
 			Level: mesh.LevelError, Rule: "cel-type",
-			Message: fmt.Sprintf("the expression must be true or false, but is of type %s", out),
-			Hint:    "compare it with something, for example with == true",
+			Message: "the expression must be true or false, but is " + typeWords(cel.FormatCELType(out)),
+			Hint:    e.compareHint(cel.FormatCELType(out)),
 		}}
 	}
 	if issue, ok := e.checkKinds(checked.NativeRep()); !ok {
@@ -72,10 +73,26 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	}
 	if !lowered(checked.NativeRep()) {
 		if _, err := x.plan(); err != nil { // a constant that is no regular expression, or no time
-			return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}
+			return nil, x.unplanned(err)
 		}
 	}
 	return x, nil
+}
+
+// unplanned says why an expression has no program: a constant that is no number
+// or no time. What fails is named if it is found.
+func (x *Expr) unplanned(err error) []Issue {
+	var out []Issue
+	for _, d := range x.Dead() {
+		if d.Rule == RuleFails {
+			d.Level, d.Issue.Rule = mesh.LevelError, "cel-type"
+			out = append(out, d.Issue)
+		}
+	}
+	if out == nil {
+		out = append(out, Issue{Level: mesh.LevelError, Rule: "cel-type", Message: "CEL: " + err.Error()})
+	}
+	return out
 }
 
 // lowered reports whether the engine has code of its own for the functions of
@@ -225,47 +242,6 @@ func typesOf(x ast.Expr) []string {
 		}
 	}
 	return nil
-}
-
-// TypeLiteral is an action type that an expression names.
-type TypeLiteral struct {
-	Type   string
-	Offset int // in code points from the start of the expression
-}
-
-// TypeLiterals returns the texts that the expression compares with action.type,
-// by ==, != and in, in their order.
-func (x *Expr) TypeLiterals() []TypeLiteral {
-	a := x.checked.NativeRep()
-	var out []TypeLiteral
-	add := func(exprs ...ast.Expr) {
-		for _, e := range exprs {
-			if texts := literals(e); texts != nil {
-				out = append(out, TypeLiteral{texts[0], startOf(a, e.ID())})
-			}
-		}
-	}
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if x.Kind() != ast.CallKind {
-			return
-		}
-		call := x.AsCall()
-		args := call.Args()
-		switch call.FunctionName() {
-		case operators.Equals, operators.NotEquals:
-			for i, arg := range args {
-				if isActionType(arg) {
-					add(args[1-i])
-				}
-			}
-		case operators.In:
-			if isActionType(args[0]) && args[1].Kind() == ast.ListKind {
-				add(args[1].AsList().Elements()...)
-			}
-		}
-	}))
-	slices.SortStableFunc(out, func(a, b TypeLiteral) int { return a.Offset - b.Offset })
-	return out
 }
 
 func isActionType(x ast.Expr) bool {

@@ -69,6 +69,7 @@ type RecordField struct {
 	Name     string
 	Type     Type
 	Optional bool // may be absent
+	Bounds   *Bounds
 }
 
 // Type is the type of a record's field.

@@ -9,6 +9,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/decls"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -24,24 +25,51 @@ var (
 // explain turns cel-go's errors into issues, with the nearest name where one
 // is misspelt. parsed is nil for syntax errors.
 func (e *Env) explain(source string, parsed *cel.Ast, issues *cel.Issues) []Issue {
-	lines := lineStarts(source)
+	lines, text := lineStarts(source), []rune(source)
 	var out []Issue
 	for _, err := range issues.Errors() {
-		issue := Issue{Level: mesh.LevelError, Rule: "cel-syntax", Message: "CEL: " + strings.TrimPrefix(err.Message, "Syntax error: ")}
+		issue := Issue{Level: mesh.LevelError, Rule: "cel-syntax"}
 		if line := err.Location.Line(); line >= 1 && line <= len(lines) {
 			issue.Offset = lines[line-1] + max(err.Location.Column(), 0)
 		}
-		if strings.Contains(err.Message, "recursion") {
+		switch {
+		case strings.Contains(err.Message, "recursion"):
 			issue.Rule = "cel-depth"
 			issue.Message = fmt.Sprintf("CEL: the expression is nested more than %d levels deep", maxNesting)
 			issue.Hint = "split the rule into several"
-		}
-		if parsed != nil {
-			e.explainCheck(&issue, []rune(source), parsed.NativeRep(), err.ExprID, err.Message)
+		case parsed == nil:
+			explainSyntax(&issue, text, err.Message)
+		default:
+			e.explainCheck(&issue, text, parsed.NativeRep(), err.ExprID, err.Message)
 		}
 		out = append(out, issue)
 	}
+	return withoutEchoes(out)
+}
+
+// withoutEchoes leaves out syntax errors, and unknown names, that only follow
+// from one before them: those without a hint, or with the same.
+func withoutEchoes(issues []Issue) []Issue {
+	var out []Issue
+	for _, issue := range issues {
+		echo := func(before Issue) bool {
+			return before.Rule == issue.Rule && (issue.Rule == "cel-syntax" || before.loop) &&
+				before.Hint != "" && before.Offset <= issue.Offset && (issue.Hint == "" || issue.Hint == before.Hint)
+		}
+		if !slices.ContainsFunc(out, echo) {
+			out = append(out, issue)
+		}
+	}
 	return out
+}
+
+// explainSyntax words an error of the parser.
+func explainSyntax(issue *Issue, source []rune, message string) {
+	message = strings.TrimPrefix(message, "Syntax error: ")
+	issue.Message = "CEL: " + reword(syntaxErrors, message)
+	if issue.Hint = syntaxHint(source, issue.Offset); issue.Hint == "" {
+		issue.Hint = hintOf(syntaxErrors, message)
+	}
 }
 
 // explainCheck words an error of the type checker.
@@ -60,22 +88,57 @@ func (e *Env) explainCheck(issue *Issue, source []rune, a *ast.AST, id int64, me
 	}
 	if m := undeclaredName.FindStringSubmatch(message); m != nil {
 		issue.Rule = "cel-unknown-name"
-		issue.Message = "CEL: unknown name " + m[1]
-		issue.Hint = spelling.DidYouMean(m[1], e.names())
+		e.explainName(issue, source, m[1])
 		return
 	}
 	if m := noOverload.FindStringSubmatch(message); m != nil {
-		issue.Message = fmt.Sprintf("CEL: %s does not apply to %s", operatorName(m[1]), m[2])
+		issue.Message, issue.Hint = e.mismatch(m[1], m[2])
 		return
+	}
+	issue.Message = "CEL: " + reword(typeErrors, message)
+	issue.Hint = hintOf(typeErrors, message)
+}
+
+// explainName words that nothing has a name, or only something else: a function
+// where a value is read, a value where a function is called.
+func (e *Env) explainName(issue *Issue, source []rune, name string) {
+	issue.Message = "CEL: unknown name " + name
+	called := issue.Offset < len(source) && source[issue.Offset] == '('
+	if begin := issue.Offset - len([]rune(name)); called && begin >= 0 && string(source[begin:issue.Offset]) == name {
+		issue.Offset = begin
+	}
+	variable, function := e.isVariable(name), e.isFunction(name)
+	switch {
+	case called && variable && e.types.records[name] != nil:
+		issue.Message, issue.Hint = "CEL: "+name+" is no function", "a parameter is read as "+name+".NAME"
+	case called && variable:
+		issue.Message, issue.Hint = "CEL: "+name+" is a field of the action, not a function", "leave the parentheses out"
+		if o := shape.At([]string{name}); o != nil {
+			issue.Hint += ", and name a field of it, as in " + name + "." + o.Fields[0].Name
+		}
+	case called && function:
+		issue.Message, issue.Hint, issue.loop = "CEL: "+name+"() is not called like this", "write "+usageOf(name), true
+	case typeSamples[name] != "" && !called:
+		issue.Message = "CEL: " + name + " is a function, not a type"
+		issue.Hint = "the type of x is asked for by type(x) == type(" + typeSamples[name] + ")"
+	case function:
+		issue.Message, issue.Hint = "CEL: "+name+" is a function", "call it: "+usageOf(name)
+	case strangeNames[name] != "":
+		issue.Hint, issue.loop = strangeNames[name], called
+	default:
+		issue.Hint = spelling.DidYouMean(name, e.names())
+		if near := spelling.Nearest(name, e.names()); !called && near != "" && e.isFunction(near) {
+			issue.Hint = "did you mean " + near + "()?"
+		}
 	}
 }
 
-// operatorName turns cel-go's _==_ into ==.
-func operatorName(function string) string {
-	if name := strings.Trim(function, "_"); name != "" && !strings.ContainsAny(name, "abcdefghijklmnopqrstuvwxyz") {
-		return name
-	}
-	return strings.Trim(function, "@_")
+func (e *Env) isVariable(name string) bool {
+	return slices.ContainsFunc(e.cel.Variables(), func(v *decls.VariableDecl) bool { return v.Name() == name })
+}
+
+func (e *Env) isFunction(name string) bool {
+	return e.cel.HasFunction(name) || slices.ContainsFunc(e.cel.Macros(), func(m cel.Macro) bool { return m.Function() == name })
 }
 
 // names returns the variables and functions an expression can use.

@@ -159,7 +159,7 @@ func ExampleEnv_Compile() {
 	}
 	// Output:
 	// 5 CEL: data has no field purpos did you mean purpose?
-	// 39 CEL: == does not apply to (bool, int)
+	// 39 CEL: cannot compare true or false with a whole number: `==` both sides must be of one type
 }
 
 func TestValues(t *testing.T) {

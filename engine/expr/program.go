@@ -35,7 +35,7 @@ func (e *Env) planner(a *ast.AST, records map[string]Values) func() (planned, er
 		counts := unbounded(a)
 		p, err := e.cel.PlanProgram(prepared(a, records), programOptions(counts)...)
 		if err != nil {
-			return planned{}, fmt.Errorf("planning an expression: %w", err)
+			return planned{}, fmt.Errorf("the expression cannot be evaluated: %w", err)
 		}
 		return planned{p, counts}, nil
 	})

@@ -30,6 +30,7 @@ type objectType struct {
 	cel    *types.Type
 	fields map[string]*types.FieldType
 	names  []string
+	bounds map[string]*Bounds // of a record
 }
 
 func newTypeRegistry(records []Record) *typeRegistry {
@@ -213,13 +214,17 @@ func (r *typeRegistry) NewValue(name string, _ map[string]ref.Val) ref.Val {
 	return types.NewErr("objects of type %s cannot be made", name)
 }
 
+// recordPrefix begins the names of the types of records.
+const recordPrefix = "mesh.record."
+
 // recordType is the CEL type of a record's variable.
-func recordType(name string) *types.Type { return types.NewObjectType("mesh.record." + name) }
+func recordType(name string) *types.Type { return types.NewObjectType(recordPrefix + name) }
 
 func (r *typeRegistry) record(rec Record) {
-	t := &objectType{cel: recordType(rec.Name), fields: map[string]*types.FieldType{}}
+	t := &objectType{cel: recordType(rec.Name), fields: map[string]*types.FieldType{}, bounds: map[string]*Bounds{}}
 	for _, f := range rec.Fields {
 		t.names = append(t.names, f.Name)
+		t.bounds[f.Name] = f.Bounds
 		t.fields[f.Name] = &types.FieldType{
 			Type: f.Type.cel(),
 			IsSet: func(target any) bool {

@@ -38,6 +38,12 @@ type Label struct {
 	Position mesh.Position
 }
 
+// Word is a label that stands where words of a vocabulary do.
+type Word struct {
+	Label
+	Vocabulary string // the name of a [primitives.Vocabulary]
+}
+
 // Binding gives controls to a built-in rule, in place of those its primitive
 // serves.
 type Binding struct {
@@ -62,8 +68,8 @@ type Rule struct {
 	// Values are its parameters by the name its CEL knows them by.
 	Primitive string
 	Values    map[string]any
-	// ActionTypes are the action types that it names, of a built-in rule.
-	ActionTypes []Label
+	// Words are what it names, of a built-in rule, where there is a vocabulary.
+	Words []Word
 
 	Controls       []Label // as written
 	When           Expr    // empty means every action

@@ -72,7 +72,7 @@ func sectionSchemas(indent string) string {
 		for _, p := range s.Primitives {
 			for i := range p.Parameters {
 				m := at(root, p.Parameters[i].Path)
-				m.actionTypes = slices.Contains(p.ActionTypes, p.Parameters[i].Name())
+				m.actionTypes = p.Vocabulary[p.Parameters[i].Name()] == primitives.ActionTypeVocabulary
 				m.parameter, m.description = &p.Parameters[i], p.Parameters[i].Description
 			}
 		}

@@ -55,32 +55,38 @@ func (p *parser) instance(rules *yaml.Node, primitive *primitives.Primitive, key
 			r.Values[parameter.Name()], _ = parameter.Type.Value(yamldoc.Value(v))
 		}
 	}
-	r.ActionTypes = p.actionTypes(rules, primitive, keys)
+	r.Words = p.words(rules, primitive, keys)
 	for _, o := range primitive.Obligations {
 		r.Obligations = append(r.Obligations, o.Bind(r.Values))
 	}
 	return r, key
 }
 
-// actionTypes returns the action types that a rule names, and where.
-func (p *parser) actionTypes(rules *yaml.Node, primitive *primitives.Primitive, keys []string) []Label {
-	var out []Label
+// words returns the words of vocabularies that a rule names, and where.
+func (p *parser) words(rules *yaml.Node, primitive *primitives.Primitive, keys []string) []Word {
+	var out []Word
+	add := func(name string, labels ...Label) {
+		for _, label := range labels {
+			out = append(out, Word{label, primitive.Vocabulary[name]})
+		}
+	}
 	for i, name := range primitive.Each {
-		if slices.Contains(primitive.ActionTypes, name) {
+		if primitive.Vocabulary[name] != "" {
 			key, _ := descend(rules, upToKey(primitive.ID, i), keys)
-			out = append(out, p.label(key))
+			add(name, p.label(key))
 		}
 	}
 	for _, parameter := range primitive.Parameters {
-		if !slices.Contains(primitive.ActionTypes, parameter.Name()) {
+		name := parameter.Name()
+		if primitive.Vocabulary[name] == "" {
 			continue
 		}
 		switch _, v := descend(rules, parameter.Path, keys); {
 		case v == nil:
 		case parameter.Type == primitives.Texts:
-			out = append(out, p.labels(v)...)
+			add(name, p.labels(v)...)
 		default:
-			out = append(out, p.label(v))
+			add(name, p.label(v))
 		}
 	}
 	return out

@@ -27,11 +27,7 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 	}
 	p.checkUnless(n, of)
 	p.checkAnyCase(n, of)
-	for _, name := range of.ActionTypes {
-		if typ, known := valueTypes(of)[name]; !known || typ != Text && typ != Texts {
-			p.report(yamldoc.Get(n, "action_types"), "%s is neither a key nor a parameter that holds texts", name)
-		}
-	}
+	p.checkVocabulary(n, of)
 	p.checkExample(n, of)
 	types := valueTypes(of)
 	for _, o := range of.Obligations {
@@ -50,6 +46,18 @@ func (p *parser) checkUnless(n *yaml.Node, of *Primitive) {
 	isFlag := func(other *Primitive) bool { return other.ID == of.Unless && other.Parameters[0].Type == Flag }
 	if !slices.ContainsFunc(p.section.Primitives, isFlag) {
 		p.report(yamldoc.Get(n, "unless"), "%s is no flag of a primitive before this one", of.Unless)
+	}
+}
+
+func (p *parser) checkVocabulary(n *yaml.Node, of *Primitive) {
+	types := valueTypes(of)
+	for name, vocabulary := range entries(yamldoc.Get(n, "vocabulary")) {
+		if typ, known := types[name.Value]; !known || typ != Text && typ != Texts {
+			p.report(name, "%s is neither a key nor a parameter that holds texts", name.Value)
+		}
+		if VocabularyOf(vocabulary.Value) == nil {
+			p.report(vocabulary, "there is no vocabulary %s", vocabulary.Value)
+		}
 	}
 }
 

@@ -179,9 +179,12 @@ func vary(n *yaml.Node, in *strings.Replacer) *yaml.Node {
 func (p *parser) primitive(n, controls *yaml.Node, variant string) {
 	out := &Primitive{
 		ID: text(n, "id"), Variant: variant, Summary: text(n, "summary"), Each: yamldoc.Texts(yamldoc.Get(n, "each")),
-		AnyCase: yamldoc.Texts(yamldoc.Get(n, "any_case")), ActionTypes: yamldoc.Texts(yamldoc.Get(n, "action_types")),
+		AnyCase: yamldoc.Texts(yamldoc.Get(n, "any_case")), Vocabulary: map[string]string{},
 		Unless: text(n, "unless"), Types: yamldoc.Texts(yamldoc.Get(n, "looks_at")), Require: text(n, "require"),
 		Message: text(n, "message"), Recommendation: text(n, "recommendation"),
+	}
+	for name, vocabulary := range entries(yamldoc.Get(n, "vocabulary")) {
+		out.Vocabulary[name.Value] = vocabulary.Value
 	}
 	out.When = conjunction(typeIn(out.Types), text(n, "when"))
 	out.Parameters = []Parameter{p.parameter(yamldoc.Get(n, "value"), out.ID, out.Summary)}

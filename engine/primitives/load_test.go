@@ -79,7 +79,8 @@ func TestParse(t *testing.T) {
 		{"two parameters at a place", "id: shop.open", "id: shop.limits.hours", "a parameter at shop.limits.hours is there already"},
 		{"a parameter that is a group", "id: shop.open", "id: shop.limits", "shop.limits is a group"},
 		{"a number in any case", "each: [currency]", "each: [currency]\n    any_case: [amount]", "amount is neither a key nor a list"},
-		{"a number that is an action type", "each: [currency]", "each: [currency]\n    action_types: [amount]", "amount is neither a key nor a parameter that holds texts"},
+		{"a number that is an action type", "each: [currency]", "each: [currency]\n    vocabulary: {amount: action_type}", "amount is neither a key nor a parameter that holds texts"},
+		{"a vocabulary that nobody has", "each: [currency]", "each: [currency]\n    vocabulary: {currency: currency}", "there is no vocabulary currency"},
 		{"no flag", "value: {type: flag, narrows: \"on\"}", "value: {type: flag, narrows: \"on\"}\n    unless: shop.shut", "shop.shut is no flag"},
 	}
 	for _, tt := range tests {

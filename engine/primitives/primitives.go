@@ -40,8 +40,9 @@ type Primitive struct {
 	// case, in upper case and capitalized, too. CEL reads each as the list that
 	// [Primitive.Spell] makes of it.
 	AnyCase []string
-	// ActionTypes are the names of those keys and lists that hold action types.
-	ActionTypes []string
+	// Vocabulary says which [Vocabulary] those keys and parameters hold words of
+	// that have one, by their names.
+	Vocabulary map[string]string
 	// Unless is the path of a flag that switches the rule off where it is
 	// false; empty if there is none.
 	Unless string

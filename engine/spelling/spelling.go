@@ -2,7 +2,10 @@
 // the one way the policy language makes suggestions.
 package spelling
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // maxLength bounds the words that are compared: the comparison takes time in
 // the product of the lengths.
@@ -30,6 +33,61 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
+// Misspelt returns the known word that a word probably is a misspelling of, or
+// "" where it is one of them or, as far as can be told, a word of its own. It is
+// stricter than [Nearest], for values of which there may be others than those
+// that are known: each part of the word must be at most one edit away from that
+// of the known one, two if that is long, begin alike and have the same digits;
+// and parts of less than four characters must be equal.
+func Misspelt(word string, known []string) string {
+	if slices.Contains(known, word) {
+		return ""
+	}
+	folded, parts := fold(word), partsOf(word)
+	if len(folded) > maxLength {
+		return ""
+	}
+	for _, k := range known {
+		if slices.Equal(fold(k), folded) || slices.EqualFunc(parts, partsOf(k), slip) {
+			return k
+		}
+	}
+	return ""
+}
+
+// partsOf cuts a word at its separators.
+func partsOf(word string) []string {
+	return strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(separators, r) })
+}
+
+// slip reports whether somebody who meant one part of a word may have written
+// the other.
+func slip(written, meant string) bool {
+	w, m := fold(written), fold(meant)
+	if slices.Equal(w, m) {
+		return true
+	}
+	if onlyDigits(w) != onlyDigits(m) {
+		return false // another number is another thing: ISO 27002
+	}
+	const short, long = 4, 8
+	if len(m) < short || len(w) < 2 || w[0] != m[0] && (w[0] != m[1] || w[1] != m[0]) {
+		return false
+	}
+	edits := 1
+	if len(m) >= long {
+		edits = 2
+	}
+	return distance(w, m) <= edits
+}
+
+func onlyDigits(word []rune) string {
+	return string(slices.DeleteFunc(slices.Clone(word), func(r rune) bool { return r < '0' || r > '9' }))
+}
+
+// separators do not count when words are compared.
+const separators = "_-. "
+
 // DidYouMean returns a hint that names the nearest candidate; if none is near
 // and there are only a few, all of them; else "".
 func DidYouMean(word string, candidates []string) string {
@@ -46,7 +104,7 @@ func DidYouMean(word string, candidates []string) string {
 func fold(s string) []rune {
 	var out []rune
 	for _, r := range strings.ToLower(s) {
-		if !strings.ContainsRune("_-. ", r) {
+		if !strings.ContainsRune(separators, r) {
 			out = append(out, r)
 		}
 	}

@@ -49,3 +49,18 @@ func TestDidYouMean(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestMisspelt(t *testing.T) {
+	t.Parallel()
+	known := []string{"data.export", "EMAIL", "legal_obligation", "health", "SSN", "active", "pii_data", "iso27001", "hipaa"}
+	for word, want := range map[string]string{
+		"data.exprot": "data.export", "Data.Export": "data.export", "data_export": "data.export", "data.import": "", "data": "",
+		"EMIAL": "EMAIL", "EMALE": "", "legal_obligations": "legal_obligation", "legal_oblgation": "legal_obligation", "legal_opinion": "",
+		"wealth": "", "heath": "health", "SIN": "", "ssn": "SSN", "atcive": "active", "inactive": "", "pii_dta": "pii_data", "phi_data": "",
+		"active": "", "": "", "dataexport": "data.export", "iso27002": "", "isoo27001": "iso27001", "hippa": "hipaa",
+	} {
+		if got := spelling.Misspelt(word, known); got != want {
+			t.Errorf("Misspelt(%q) = %q, want %q", word, got, want)
+		}
+	}
+}

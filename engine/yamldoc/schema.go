@@ -175,7 +175,7 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 	case *kind.Type:
 		v.add(value, "wrong-type", fmt.Sprintf("expected %s, found %s", article(strings.Join(k.Want, " or ")), describe(value)), typeHint(k, value))
 	case *kind.Enum:
-		v.add(value, "wrong-value", fmt.Sprintf("%s is not one of %s", describe(value), list(k.Want)), spelling.DidYouMean(value.Value, texts(k.Want)))
+		v.notOneOf(value, k.Want)
 	case *kind.FalseSchema:
 		v.add(key, "misplaced-key", "the key "+name+" has no meaning here", "remove it")
 	case *kind.Pattern:
@@ -242,6 +242,31 @@ func (v *validation) format(k *kind.Format, value *yaml.Node) {
 	}
 	v.add(value, "wrong-value", fmt.Sprintf("%s is not a %s", describe(value), what), hint)
 }
+
+// notOneOf reports a value that is none of those there are. Where there are many
+// it names those of the same beginning, and the page that lists all.
+func (v *validation) notOneOf(n *yaml.Node, want []any) {
+	values := texts(want)
+	hint := spelling.DidYouMean(n.Value, values)
+	if len(values) <= manyValues {
+		v.add(n, "wrong-value", fmt.Sprintf("%s is not one of %s", describe(n), list(want)), hint)
+		return
+	}
+	if hint == "" {
+		begin, _, _ := strings.Cut(n.Value, ".")
+		near := slices.DeleteFunc(values, func(s string) bool { return !strings.HasPrefix(s, begin+".") })
+		if len(near) > 0 {
+			const shown = 8
+			hint = "for example " + strings.Join(near[:min(len(near), shown)], ", ") + "; "
+		}
+	} else {
+		hint += " "
+	}
+	v.add(n, "wrong-value", fmt.Sprintf("%s is none of the %d values there are", describe(n), len(want)), hint+"docs/reference/primitives.md lists them all")
+}
+
+// manyValues is how many values a message lists.
+const manyValues = 16
 
 func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.Node, names []string) {
 	var known []string
