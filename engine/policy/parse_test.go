@@ -390,7 +390,7 @@ func TestSalvage(t *testing.T) {
 	}{
 		{"an unknown key", head + "rules:\n  data_collection: {consent_requird: true}\n  custom:\n    - {id: a, require: 'true'}\n", []string{"a"}},
 		{"an unknown key that is the first", "nam: n\nversion: \"3.0.0\"\nrules:\n  custom:\n    - {id: a, require: 'true'}\n", []string{"a"}},
-		{"a rule that is none", head + "rules:\n  custom:\n    - {require: 'true'}\n    - {id: b, require: 'true'}\n    - 7\n", []string{"b"}},
+		{"a rule that is none", head + "rules:\n  custom:\n    - {require: 'true'}\n    - {id: b, require: 'true'}\n    - 7\n", []string{"rule-in-line-5-7", "b"}},
 		{"a wrong type", head + "default: 3\nrules:\n  data_storage: {retention: {max_days: many}}\n  custom: [{id: a, severity: grave, require: 'true'}]\n", []string{"a"}},
 		{"a parameter", head + "params: {x: {type: text}}\nrules:\n  custom: [{id: a, require: 'true'}, {id: b, require: 'params.x'}]\n", []string{"a", "b"}},
 		{"rules that are none", head + "rules: 7\n", []string{}},

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,8 +38,13 @@ func Salvage(file string, src []byte) (*Document, []mesh.Finding) {
 	d := p.document(root)
 	d.partial = found.HasErrors() || mesh.HasErrors(p.findings)
 	if d.partial {
+		unknown := withoutOf(doc.Root, d)
+		if yamldoc.Get(doc.Root, "extends") != nil && d.Extends == nil {
+			s.lacks["extends"] = true
+			unknown = anyParam()
+		}
 		d.lacks = s.lacks
-		d.damage(s.rules, withoutOf(doc.Root, d))
+		d.damage(s.rules, unknown)
 		p.findings = slices.DeleteFunc(p.findings, func(f mesh.Finding) bool { return f.Level != mesh.LevelError && d.follows(f.Rule) })
 	}
 	found.Add(p.findings...)
@@ -51,7 +57,7 @@ func (d *Document) follows(rule string) bool {
 	case "no-rules":
 		return true // what there is may stand in the wrong place
 	case "unused-option", "no-valid-purposes", "unused-purposes", "unused-controls":
-		return d.Lacks("rules")
+		return d.Lacks("rules", "extends")
 	}
 	return false
 }
@@ -65,13 +71,13 @@ func (d *Document) damage(broken map[*yaml.Node]bool, params []string) {
 	}
 	for i := range d.Rules {
 		r := &d.Rules[i]
-		if r.Primitive != "" {
+		switch {
+		case r.Primitive != "":
 			r.Damaged = d.lacks["sections"]
-			continue
-		}
-		r.Damaged = at[r.Position]
-		if reads(*r, params) {
+		case reads(*r, params):
 			r.Damaged, r.When, r.Require = true, Expr{}, Expr{}
+		case at[r.Position]:
+			r.Damaged = true
 		}
 	}
 }
@@ -82,6 +88,9 @@ func reads(r Rule, params []string) bool {
 	return strings.Contains(source, "params") && slices.ContainsFunc(params, func(name string) bool { return strings.Contains(source, name) })
 }
 
+// anyParam is a part of every parameter's name.
+func anyParam() []string { return []string{""} }
+
 // withoutOf returns the parameters that the file declares and the document does
 // not have. Where it declares them in no way that is known it is any.
 func withoutOf(root *yaml.Node, d *Document) []string {
@@ -90,7 +99,7 @@ func withoutOf(root *yaml.Node, d *Document) []string {
 		return nil
 	}
 	if n.Kind != yaml.MappingNode {
-		return []string{""}
+		return anyParam()
 	}
 	var out []string
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -123,7 +132,7 @@ func section(id string) string {
 // nil where nothing is left.
 func (s *salvage) fit(root *yaml.Node, newer bool, found *yamldoc.Findings) *yaml.Node {
 	shape := &yamldoc.Findings{}
-	faults := schema().Check(s.doc, root, shape)
+	faults := append(schema().Check(s.doc, root, shape), s.doc.Unusable()...)
 	hintExtends(root, shape.Said())
 	if newer {
 		mentionVersion(s.doc, shape.Said())
@@ -131,6 +140,10 @@ func (s *salvage) fit(root *yaml.Node, newer bool, found *yamldoc.Findings) *yam
 	found.Join(shape)
 	if root.Kind != yaml.MappingNode {
 		return nil
+	}
+	if len(faults) > 0 {
+		s.nameRules(root)
+		faults = append(schema().Check(s.doc, root, &yamldoc.Findings{}), s.doc.Unusable()...)
 	}
 	for range maxSalvage {
 		if len(faults) == 0 {
@@ -142,6 +155,7 @@ func (s *salvage) fit(root *yaml.Node, newer bool, found *yamldoc.Findings) *yam
 		}
 		s.note(root)
 		root = s.without(completed(root))
+		s.nameRules(root)
 		faults = schema().Check(s.doc, root, &yamldoc.Findings{})
 	}
 	return nil
@@ -170,8 +184,28 @@ type salvage struct {
 	rules map[*yaml.Node]bool // ids of the rules of one's own that lack something
 }
 
+// nameRules gives the rules of one's own an id whose ids are at fault, so that
+// the rest of them is checked.
+func (s *salvage) nameRules(root *yaml.Node) {
+	custom := yamldoc.Get(yamldoc.Get(root, "rules"), "custom")
+	if custom == nil || custom.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, rule := range custom.Content {
+		if rule.Kind != yaml.MappingNode || yamldoc.Get(rule, "id") != nil {
+			continue
+		}
+		id := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: fmt.Sprintf("rule-in-line-%d-%d", rule.Line, rule.Column), Line: rule.Line, Column: rule.Column}
+		rule.Content = append(rule.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "id", Line: rule.Line, Column: rule.Column}, id)
+		s.rules[id] = true
+	}
+}
+
 // without returns the tree without what is at fault in it.
 func (s *salvage) without(n *yaml.Node) *yaml.Node {
+	if len(n.Content) == 0 {
+		return n
+	}
 	out := *n
 	out.Content = nil
 	switch n.Kind {

@@ -35,6 +35,7 @@ func (m *mender) fail(n *yaml.Node, rule, message, hint string) {
 func (m *mender) nothing(n *yaml.Node) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null", Line: n.Line, Column: n.Column}
 	m.doc.mended[out] = true
+	m.doc.unusable = append(m.doc.unusable, out)
 	return out
 }
 
@@ -74,14 +75,26 @@ func (m *mender) value(n *yaml.Node, level int) (*yaml.Node, int) {
 		}
 		depth += deepest
 	case yaml.ScalarNode:
-		if _, hint, err := scalar(n); err != nil {
-			m.fail(n, "yaml-value", err.Error(), hint)
-		}
+		m.scalar(n)
 	}
 	if n.Anchor != "" {
 		m.anchors[n] = extent{1 + m.nodes - before, depth}
 	}
 	return n, depth
+}
+
+// scalar reports what is no number that JSON has. Where another spelling of it is
+// one, that counts.
+func (m *mender) scalar(n *yaml.Node) {
+	_, plain, hint, err := scalar(n)
+	if err == nil {
+		return
+	}
+	m.fail(n, "yaml-value", err.Error(), hint)
+	n.Value = plain
+	if _, _, _, err := scalar(n); err != nil {
+		m.doc.unusable = append(m.doc.unusable, n)
+	}
 }
 
 // properties reports the anchor and the tag of a value. A tag that says nothing

@@ -19,49 +19,51 @@ var (
 )
 
 // scalar resolves a scalar. Dates stay text, as JSON has none. The error says
-// what is wrong, and the hint what to write.
-func scalar(n *yaml.Node) (value any, hint string, err error) {
-	const numberHint = "write a number that JSON has, or put text into quotes"
+// what is wrong, hint what to write, and plain is the spelling that was
+// probably meant.
+func scalar(n *yaml.Node) (value any, plain, hint string, err error) {
 	tag := n.ShortTag()
-	if n.Style&(yaml.TaggedStyle|yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 && (tag == "!!int" || tag == "!!float") {
-		if hint, err := otherNumber(n.Value, tag); err != nil {
-			return nil, hint, err
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	if n.Style&quoted == 0 && (tag == "!!int" || tag == "!!float") {
+		if plain, err := otherNumber(n.Value, tag); err != nil {
+			return nil, plain, fmt.Sprintf(`write %s for the number, or "%s" for the text`, Shorten(plain), Shorten(n.Value)), err
 		}
 	}
 	switch tag {
 	case "!!str", "!!timestamp":
-		return n.Value, "", nil
+		return n.Value, "", "", nil
 	case "!!null":
-		return nil, "", nil
+		return nil, "", "", nil
 	case "!!bool":
-		return strings.EqualFold(n.Value, "true"), "", nil
+		return strings.EqualFold(n.Value, "true"), "", "", nil
 	case "!!int":
 		var i int64
-		if err := n.Decode(&i); err != nil {
-			return nil, numberHint, fmt.Errorf("the number %s is out of range", Shorten(n.Value))
+		if err = n.Decode(&i); err == nil {
+			return i, "", "", nil
 		}
-		return i, "", nil
+		err = fmt.Errorf("the number %s is out of range", Shorten(n.Value))
 	case "!!float":
 		var f float64
-		if err := n.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			if math.IsNaN(f) {
-				return nil, numberHint, fmt.Errorf("%s is no number", Shorten(n.Value))
-			}
-			return nil, numberHint, fmt.Errorf("the number %s is out of range", Shorten(n.Value))
+		if err = n.Decode(&f); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return f, "", "", nil
 		}
-		return f, "", nil
+		if err = fmt.Errorf("the number %s is out of range", Shorten(n.Value)); math.IsNaN(f) {
+			err = fmt.Errorf("%s is no number", Shorten(n.Value))
+		}
+	default:
+		err = fmt.Errorf("%s is neither text, a number, true, false nor null", Shorten(n.Value))
 	}
-	return nil, numberHint, fmt.Errorf("%s is neither text, a number, true, false nor null", Shorten(n.Value))
+	return nil, n.Value, "write a number that JSON has, or put text into quotes", err
 }
 
 // otherNumber refuses what is a number to the parser, and to other readers
 // another one or text.
-func otherNumber(text, tag string) (hint string, err error) {
+func otherNumber(text, tag string) (plain string, err error) {
 	if tag == "!!int" && coreInt.MatchString(text) || coreFloat.MatchString(text) || strings.Contains(strings.ToLower(text), ".inf") || strings.EqualFold(text, ".nan") {
 		return "", nil
 	}
 	err = fmt.Errorf("some readers take %s for a number and others for text", Shorten(text))
-	plain := strings.ReplaceAll(text, "_", "")
+	plain = strings.ReplaceAll(text, "_", "")
 	switch {
 	case zeros.MatchString(plain):
 		plain = zeros.ReplaceAllString(plain, "$1$2")
@@ -72,5 +74,5 @@ func otherNumber(text, tag string) (hint string, err error) {
 			plain = strconv.FormatInt(i, 10)
 		}
 	}
-	return fmt.Sprintf(`write %s for the number, or "%s" for the text`, Shorten(plain), Shorten(text)), err
+	return plain, err
 }

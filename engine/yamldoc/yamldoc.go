@@ -41,6 +41,8 @@ type Document struct {
 	// mended are the nodes that Mend put something else in the place of, or
 	// took something from: whatever else is wrong there comes of it.
 	mended map[*yaml.Node]bool
+	// unusable are those of them whose value is not known.
+	unusable []*yaml.Node
 }
 
 // Parse reads one document. It is nil if any finding is an error. file is only
@@ -100,6 +102,9 @@ func decode(file string, src []byte) (*yaml.Node, *mesh.Finding) {
 	return root.Content[0], nil
 }
 
+// Unusable returns the values that [Mend] could make nothing of. They are null.
+func (d *Document) Unusable() []*yaml.Node { return d.unusable }
+
 // Lines returns the lines of the file, as positions count them.
 func (d *Document) Lines() [][]byte { return bytes.Split(d.src, []byte("\n")) }
 
@@ -133,7 +138,7 @@ func Value(n *yaml.Node) any {
 		}
 		return s
 	}
-	v, _, err := scalar(n)
+	v, _, _, err := scalar(n)
 	if err != nil {
 		return nil // of a document that Parse refuses
 	}
