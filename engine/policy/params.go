@@ -344,7 +344,7 @@ func convertScalar(t ParamType, v any) any {
 func show(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprintf("%T", v)
+		return fmt.Sprint(v) // no number that JSON has
 	}
 	const long = 100
 	if len(b) > long {

@@ -18,6 +18,15 @@ var (
 	zeros     = regexp.MustCompile(`^([-+]?)0+([0-9])`)
 )
 
+// Scalar returns a scalar of any YAML file as [Value] returns those of a
+// document: nil, bool, int64, float64 or string, and dates as the text that is
+// written. The error is for what [Parse] refuses, such as 0100; hint says what to
+// write.
+func Scalar(n *yaml.Node) (value any, hint string, err error) {
+	value, _, hint, err = scalar(n)
+	return value, hint, err
+}
+
 // scalar resolves a scalar. Dates stay text, as JSON has none. The error says
 // what is wrong, hint what to write, and plain is the spelling that was
 // probably meant.
