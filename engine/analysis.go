@@ -23,7 +23,7 @@ func (c *checkedPolicy) analyze(doc *policy.Document, controls policy.ControlInd
 	var rules []analyze.Rule
 	for i := range doc.Rules {
 		source, r := &doc.Rules[i], c.rules[i]
-		if !r.compiles(source) {
+		if source.Damaged || !r.compiles(source) {
 			continue
 		}
 		out := analyze.Rule{

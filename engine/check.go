@@ -143,7 +143,7 @@ func (k *checker) check(doc *policy.Document) *checkedPolicy {
 		}}}
 	}
 	c := &checkedPolicy{checker: k, doc: doc, defaults: defaultsOf(doc)}
-	if doc.Unresolved() {
+	if doc.Unresolved() && !doc.Partial() {
 		c.findings = append(c.findings, mesh.Finding{
 			Position: doc.Extends.Position, Level: mesh.LevelError, Rule: "unresolved-base", Message: "the base " + doc.Extends.String() + " was not read",
 		})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/spelling"
@@ -14,9 +15,10 @@ import (
 
 // Lint reports everything that is wrong with the meaning of a document that
 // [policy.Parse] accepted: CEL that does not compile, an optional field read
-// without has(), unknown controls, and what engine/analyze proves of rules. A nil
-// index accepts any control as written. Findings are in the order of the file;
-// warnings about a base are left to its author.
+// without has(), unknown controls, parameters that nothing reads, and what
+// engine/analyze proves of rules. Of a partial document it says what does not
+// come of what is missing. A nil index accepts any control as written. Findings
+// are in the order of the file; warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	checked := check(doc)
 	proved := checked.analyze(doc, controls)
@@ -41,6 +43,7 @@ func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 		findings = append(findings, lintUnserved(doc, controls)...)
 	}
 	findings = append(findings, checked.lintWords(doc)...)
+	findings = append(findings, checked.lintParams(doc)...)
 	if len(doc.Bases) > 0 {
 		findings = slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.File != doc.File && f.Level == mesh.LevelWarning })
 	}
@@ -55,6 +58,8 @@ func lintControl(doc *policy.Document, label policy.Label, controls policy.Contr
 	framework, local := splitControl(doc, label.Value, controls)
 	finding := mesh.Finding{Position: label.Position, Level: mesh.LevelError, Rule: "unknown-control"}
 	switch {
+	case framework == "" && doc.Lacks("framework", "extends"):
+		return nil // there may be one
 	case framework == "":
 		finding.Message = "the control " + label.Value + " names no framework"
 		finding.Hint = "write it as framework:control, for example gdpr:Art.6"
@@ -111,7 +116,7 @@ func lintFramework(label policy.Label, controls policy.ControlIndex) []mesh.Find
 // lintUnserved warns of built-in rules whose decisions would name no control
 // although the document names a framework.
 func lintUnserved(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
-	if doc.Framework.Value == "" {
+	if doc.Framework.Value == "" || doc.Lacks("controls", "extends") {
 		return nil
 	}
 	var out []mesh.Finding
@@ -128,6 +133,56 @@ func lintUnserved(doc *policy.Document, controls policy.ControlIndex) []mesh.Fin
 		})
 	}
 	return out
+}
+
+// lintParams warns of parameters that no rule reads: who sets one believes that
+// it does something. An expression that does not compile may read any that its
+// text names.
+func (c *checkedPolicy) lintParams(doc *policy.Document) []mesh.Finding {
+	if c.checker == nil || doc.Lacks("rules", "params", "extends") || slices.ContainsFunc(doc.Rules, func(r policy.Rule) bool { return r.Damaged }) {
+		return nil
+	}
+	read := map[string]bool{}
+	var unclear strings.Builder
+	for i := range doc.Rules {
+		for _, part := range c.parts(doc, i) {
+			if part.compiled == nil {
+				unclear.WriteString(part.source.Source)
+				continue
+			}
+			for _, name := range part.compiled.RecordFields(paramsVariable) {
+				read[name] = true
+			}
+		}
+	}
+	var out []mesh.Finding
+	for i := range doc.Params {
+		p := &doc.Params[i]
+		if !read[p.Name] && !strings.Contains(unclear.String(), p.Name) {
+			out = append(out, mesh.Finding{
+				Position: p.Position, Level: mesh.LevelWarning, Rule: "unused-param",
+				Message: "no rule reads the parameter " + p.Name + ", so that setting it has no effect",
+				Hint:    "read it as " + paramsVariable + "." + p.Name + ", or remove it",
+			})
+		}
+	}
+	return out
+}
+
+// part is one of the expressions of a rule.
+type part struct {
+	compiled *expr.Expr // nil if it has errors
+	source   policy.Expr
+}
+
+// parts returns the expressions that a rule of one's own has.
+func (c *checkedPolicy) parts(doc *policy.Document, i int) []part {
+	source := &doc.Rules[i]
+	if source.Primitive != "" || i >= len(c.rules) {
+		return nil
+	}
+	both := []part{{c.rules[i].when, source.When}, {c.rules[i].require, source.Require}}
+	return slices.DeleteFunc(both, func(p part) bool { return p.source.IsZero() })
 }
 
 // Framework returns the id of the framework that the document names, forgiving

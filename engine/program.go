@@ -125,6 +125,9 @@ func compilePolicy(source Policy, checker *checker) (*compiledPolicy, error) {
 	if doc == nil {
 		return nil, mesh.Errorf(mesh.CodeInvalid, "policy %s has no document", source.ID)
 	}
+	if doc.Partial() {
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "policy %s has errors and was read in part", source.ID).WithHint("run mesh policy lint on it")
+	}
 	if source.Mode != "" && !source.Mode.Valid() {
 		return nil, mesh.Errorf(mesh.CodeInvalid, "policy %s: %q is not a mode", source.ID, source.Mode).WithHint("the modes are enforce, monitor and audit")
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
-	"github.com/ai-agent-mesh/mesh/engine/expr"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/primitives"
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
@@ -25,13 +24,7 @@ func (c *checkedPolicy) lintWords(doc *policy.Document) []mesh.Finding {
 		for _, w := range source.Words {
 			report(primitives.VocabularyOf(w.Vocabulary), w.Value, w.Position)
 		}
-		if source.Primitive != "" || i >= len(c.rules) {
-			continue
-		}
-		for _, part := range []struct {
-			compiled *expr.Expr
-			source   policy.Expr
-		}{{c.rules[i].when, source.When}, {c.rules[i].require, source.Require}} {
+		for _, part := range c.parts(doc, i) {
 			if part.compiled == nil {
 				continue
 			}

@@ -16,13 +16,15 @@
 // fails the case.
 //
 // [Parse] reads a file, [Run] decides its cases with a program and reports what
-// differs and which rules, and which clauses of them, were exercised. [Mutate]
-// changes the policy in small ways and reports which of them no case notices.
-// Which policy a file tests is resolved by the caller.
+// differs and which rules, and which clauses of them, were exercised. [Suite.Lint]
+// compares a file with a policy without running anything. [Mutate] changes the
+// policy in small ways and reports which of them no case notices. Which policy a
+// file tests is resolved by the caller.
 package cases
 
 import (
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
 // MaxActions bounds the actions of one file, in bytes of JSON once each case is
@@ -35,6 +37,8 @@ type Suite struct {
 	File   string
 	Policy string // path from the case file to the policy's; empty if the file names none
 	Cases  []Case
+
+	wanted []policy.Label // the rules that cases name
 }
 
 // Case is one action and what must be decided about it.

@@ -7,7 +7,11 @@
 // checked by engine.Lint, which needs a type checker and a catalog of controls.
 package policy
 
-import "github.com/ai-agent-mesh/mesh"
+import (
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+)
 
 // Document is one policy. It is immutable after [Parse].
 type Document struct {
@@ -30,6 +34,22 @@ type Document struct {
 	Enforcement   Enforcement
 
 	own *written // what only a merge needs; nil where there will be none
+	// partial is true for what is left of a document with errors, and lacks
+	// says of which keys of the file something was taken out.
+	partial bool
+	lacks   map[string]bool
+}
+
+// Partial reports whether the document is what [Salvage] or [ResolveRest] made
+// of one with errors. The rest of it can be checked, and nothing may be decided
+// by it.
+func (d *Document) Partial() bool { return d.partial }
+
+// Lacks reports whether something that the file says below one of the keys is
+// missing in a partial document. What its base says, where that was not read, is
+// missing below "extends".
+func (d *Document) Lacks(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return d.lacks[key] })
 }
 
 // Label is a name as the author wrote it, and where.
@@ -59,6 +79,9 @@ type Binding struct {
 type Rule struct {
 	ID       string // a custom rule's id, or the YAML path below rules
 	Position mesh.Position
+	// Damaged is true for a rule of a partial document that says something else
+	// than the file, or reads what is not known.
+	Damaged bool
 	// Added is true for a rule that a profile adds to a base that denies by
 	// default. It may refuse more, but that it looks at an action does not
 	// keep the base from denying it.

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -65,17 +67,31 @@ func (d *Document) Unresolved() bool { return d.Extends != nil && len(d.Bases) =
 // resolved, is returned as it is. The document is nil if any finding is an
 // error.
 func Resolve(doc *Document, r Resolver) (*Document, []mesh.Finding) {
+	if doc.partial {
+		return nil, nil // what is wrong with it was said
+	}
+	merged, findings := ResolveRest(doc, r)
+	if mesh.HasErrors(findings) {
+		return nil, findings
+	}
+	return merged, findings
+}
+
+// ResolveRest is [Resolve] for checking as much as possible at once: the
+// document may be partial, and so is the one returned if any finding is an
+// error. Where a base cannot be read it is the profile alone.
+func ResolveRest(doc *Document, r Resolver) (*Document, []mesh.Finding) {
 	if !doc.Unresolved() {
 		return doc, nil
 	}
 	chain := []*Document{doc}
 	for d := doc; d.Extends != nil; d = chain[len(chain)-1] {
 		if len(chain) > MaxBases {
-			return nil, []mesh.Finding{unresolved(doc.Extends, fmt.Sprintf("more than %d policies extend each other", MaxBases), "extend a base that is nearer to the first")}
+			return doc.alone(), []mesh.Finding{unresolved(doc.Extends, fmt.Sprintf("more than %d policies extend each other", MaxBases), "extend a base that is nearer to the first")}
 		}
 		base, findings := readBase(d.Extends, r)
 		if base == nil {
-			return nil, findings
+			return doc.alone(), findings
 		}
 		chain = append(chain, base)
 	}
@@ -86,11 +102,23 @@ func Resolve(doc *Document, r Resolver) (*Document, []mesh.Finding) {
 		merged = m.merge()
 		findings = append(findings, m.findings...)
 	}
-	if mesh.HasErrors(findings) {
-		return nil, findings
-	}
 	merged.own = nil // nothing more will be merged with it
+	if doc.partial || mesh.HasErrors(findings) {
+		merged.partial, merged.lacks = true, doc.lacks
+		merged.damage(nil, nil)
+	}
 	return merged, findings
+}
+
+// alone returns what can be checked of a profile without its base.
+func (d *Document) alone() *Document {
+	out := *d
+	out.partial, out.own = true, nil
+	out.lacks = map[string]bool{"extends": true}
+	maps.Copy(out.lacks, d.lacks)
+	out.Rules = slices.Clone(d.Rules)
+	out.damage(nil, anyParam())
+	return &out
 }
 
 // readBase reads one base. What is only a warning was one for its author.

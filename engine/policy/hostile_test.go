@@ -17,7 +17,7 @@ import (
 func TestParseHostile(t *testing.T) {
 	t.Parallel()
 	r := strings.Repeat
-	tests := []struct{ name, src, want string }{ // want: what the first finding begins with
+	tests := []struct{ name, src, want string }{ // want: what a finding begins with
 		{"10 MB", head + "rules: {}\n" + r("# comment\n", 1<<20), "104858:2: too-large the file has more than 1048576 bytes"},
 		{"100,000 rules", head + "rules:\n  custom:\n" + r("    - {id: a, require: 'true'}\n", 100_000), "too-large"},
 		{"100,000 small rules", head + "rules: {custom: [" + r("{id: a},", 100_000) + "]}\n", "too-large the file holds more than 200000 values"},
@@ -44,13 +44,13 @@ func TestParseHostile(t *testing.T) {
 		{"200,000 keys", head + "rules: {" + keys(110_000) + "}\n", "too-large the file holds more than 200000 values"},
 		{"keys without text", head + "rules: {" + r("? ,", 90_000) + "}\n", "3:11: yaml-key the key is missing here"},
 		{"a tag", head + "rules: !!binary aGk=\n", "3:8: yaml-tag the tag !!binary is not allowed"},
-		{"a tag of one's own", "%TAG ! tag:example.com,2026:\n---\n" + head + "rules: !x {}\n", "5:8: yaml-tag the tag tag:example.com,2026:x is not allowed"},
+		{"a tag of one's own", "%TAG ! tag:example.com,2026:\n---\n" + head + "rules: !x {}\n", "1:1: yaml-directive the directive %TAG ! tag:example.com,2026: is not allowed (remove the line: every document is read as YAML 1.2)"},
 		{"a tag on a key", head + "!!str rules: {}\n", "3:1: yaml-tag"},
 		{"tabs", head + "rules:\n\tcustom: []\n", "4:2: yaml-syntax not YAML: found character that cannot start any token (indent with spaces"},
 		{"a carriage return alone", head + "# harmless\rdefault: deny\nrules: {}\n", "3:11: encoding the file holds a carriage return without a line feed"},
 		{"next line", head + "# harmless\u0085default: deny\nrules: {}\n", "3:11: encoding the character U+0085 ends a line for some readers"},
 		{"line separator", head + "# harmless\u2028default: deny\nrules: {}\n", "3:11: encoding the character U+2028"},
-		{"an override of the direction", head + "name: \u202Eyned\u202C\nrules: {}\n", "3:7: encoding the character U+202E makes text read in another order"},
+		{"an override of the direction", head + "description: \u202Eyned\u202C\nrules: {}\n", "3:14: encoding the character U+202E makes text read in another order"},
 		{"an isolate in a comment", head + "rules: {} # \u2066 x\n", "3:13: encoding the character U+2066 makes text read in another order"},
 		{"a mark of direction", head + "rules: {} # \u200F\n", "3:13: encoding the character U+200F makes text read in another order"},
 		{"a space of no width", head + "rules: {data\u200B_storage: {}}\n", "3:13: encoding the file holds the invisible character U+200B"},
@@ -79,7 +79,7 @@ func TestParseHostile(t *testing.T) {
 		{"an open bracket", head + "rules: {custom: [\n", "yaml-syntax not YAML"},
 		{"a bad escape", head + "description: \"\\d\"\nrules: {}\n", "3:1: yaml-syntax not YAML: found unknown escape character (write \\\\ for a backslash, or use single quotes)"},
 		{"a colon in text", head + "description: a: b\nrules: {}\n", "3:1: yaml-syntax not YAML: mapping values are not allowed in this context (put text with a colon into quotes"},
-		{"another version of YAML", "%YAML 2.0\n---\n" + head + "rules: {}\n", "1:1: yaml-syntax not YAML: found incompatible YAML document (remove the line that begins with %)"},
+		{"another version of YAML", "%YAML 2.0\n---\n" + head + "rules: {}\n", "1:1: yaml-directive the directive %YAML 2.0 is not allowed"},
 		{"long CEL", head + "rules: {custom: [{id: a, require: '" + r("x", 20_001) + "'}]}\n", "3:35: too-large require has 20001 characters, more than 20000"},
 	}
 	for _, tt := range tests {
@@ -94,17 +94,21 @@ func TestParseHostile(t *testing.T) {
 					t.Fatalf("finding without a place, or too long: %.2000s", f)
 				}
 			}
-			f := findings[0]
-			got := fmt.Sprintf("%d:%d: %s %s", f.Line, f.Column, f.Rule, f.Message)
-			if f.Hint != "" {
-				got += " (" + f.Hint + ")"
+			var all []string
+			for _, f := range findings {
+				line := fmt.Sprintf("%d:%d: %s %s", f.Line, f.Column, f.Rule, f.Message)
+				if f.Hint != "" {
+					line += " (" + f.Hint + ")"
+				}
+				if tt.want[0] > '9' {
+					_, line, _ = strings.Cut(line, ": ")
+				}
+				if strings.HasPrefix(line, tt.want) {
+					return
+				}
+				all = append(all, line)
 			}
-			if tt.want[0] > '9' {
-				_, got, _ = strings.Cut(got, ": ")
-			}
-			if !strings.HasPrefix(got, tt.want) {
-				t.Errorf("got  %s\nwant %s", got, tt.want)
-			}
+			t.Errorf("want %s in\n%.4000s", tt.want, strings.Join(all, "\n"))
 		})
 	}
 }

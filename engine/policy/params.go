@@ -127,9 +127,9 @@ func (p *parser) checkBounds(param *Param, n, at *yaml.Node) {
 		key, _ := yamldoc.Find(n, name)
 		return key
 	}
-	checkOrder(p, keyOf, "minimum", param.Minimum, "maximum", param.Maximum)
-	checkOrder(p, keyOf, "minLength", param.MinLength, "maxLength", param.MaxLength)
-	checkOrder(p, keyOf, "minItems", param.MinItems, "maxItems", param.MaxItems)
+	checkOrder(p, keyOf, "minimum", &param.Minimum, "maximum", &param.Maximum)
+	checkOrder(p, keyOf, "minLength", &param.MinLength, "maxLength", &param.MaxLength)
+	checkOrder(p, keyOf, "minItems", &param.MinItems, "maxItems", &param.MaxItems)
 	if param.Pattern == "" {
 		return
 	}
@@ -139,10 +139,12 @@ func (p *parser) checkBounds(param *Param, n, at *yaml.Node) {
 	}
 }
 
-// checkOrder refuses a lower bound that is above the upper.
-func checkOrder[T int | float64](p *parser, keyOf func(string) *yaml.Node, low string, least *T, high string, most *T) {
-	if above(least, most) {
-		p.report(mesh.LevelError, keyOf(low), "wrong-value", fmt.Sprintf("%s %v is above %s %v, so that no value fits", low, *least, high, *most), "swap them")
+// checkOrder refuses a lower bound that is above the upper, and drops both: that
+// no value fits is said.
+func checkOrder[T int | float64](p *parser, keyOf func(string) *yaml.Node, low string, least **T, high string, most **T) {
+	if above(*least, *most) {
+		p.report(mesh.LevelError, keyOf(low), "wrong-value", fmt.Sprintf("%s %v is above %s %v, so that no value fits", low, **least, high, **most), "swap them")
+		*least, *most = nil, nil
 	}
 }
 
@@ -342,7 +344,7 @@ func convertScalar(t ParamType, v any) any {
 func show(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprintf("%T", v)
+		return fmt.Sprint(v) // no number that JSON has
 	}
 	const long = 100
 	if len(b) > long {

@@ -24,9 +24,10 @@ const (
 )
 
 // Parse reads one policy document. file is only used in positions. All
-// findings are returned at once, in the order of the file; the document is nil
-// if any of them is an error. One that extends a base needs [Resolve] before
-// anything can be decided by it.
+// findings are returned at once, in the order of the file: of the YAML, of its
+// shape, and of what ids and values mean, as far as the rest can be understood.
+// The document is nil if any of them is an error. One that extends a base needs
+// [Resolve] before anything can be decided by it.
 func Parse(file string, src []byte) (*Document, []mesh.Finding) {
 	d, findings := parse(file, src)
 	if d != nil && d.Extends == nil {
@@ -37,31 +38,11 @@ func Parse(file string, src []byte) (*Document, []mesh.Finding) {
 
 // parse is Parse, and keeps what a merge needs.
 func parse(file string, src []byte) (*Document, []mesh.Finding) {
-	yamlDoc, findings := yamldoc.Parse(file, src)
-	if yamlDoc == nil {
-		return nil, findings
-	}
-	newer, findings := checkVersion(yamlDoc)
+	d, findings := Salvage(file, src)
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
-	found := schema().Validate(yamlDoc, yamlDoc.Root)
-	hintExtends(yamlDoc.Root, found)
-	if newer {
-		mentionVersion(yamlDoc, found)
-	}
-	findings = append(findings, found...)
-	slices.SortStableFunc(findings, byPlace)
-	if mesh.HasErrors(findings) {
-		return nil, findings
-	}
-	p := parser{doc: yamlDoc, lines: yamlDoc.Lines(), findings: findings}
-	d := p.document(yamlDoc.Root)
-	slices.SortStableFunc(p.findings, byPlace)
-	if mesh.HasErrors(p.findings) {
-		return nil, p.findings
-	}
-	return d, p.findings
+	return d, findings
 }
 
 func byPlace(a, b mesh.Finding) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
@@ -36,28 +38,37 @@ func minor(version string) int {
 
 // checkVersion looks at the document's version before anything else is said
 // about it: it refuses another major version, and warns of a newer minor one,
-// of which the document may use what this program does not know.
-func checkVersion(d *yamldoc.Document) (newer bool, findings []mesh.Finding) {
+// of which the document may use what this program does not know. Of a newer
+// major version nothing more can be said: stop is true. An older one there never
+// was, so that something else was probably meant, and the rest is checked.
+func checkVersion(d *yamldoc.Document, found *yamldoc.Findings) (newer, stop bool) {
 	n := yamldoc.Get(d.Root, "version")
-	if n == nil || n.ShortTag() != "!!str" {
-		return false, nil // the schema has the rest to say
+	if n == nil || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+		return false, false // the schema has the rest to say
 	}
 	if !strings.HasPrefix(n.Value, majorVersion) {
-		return false, []mesh.Finding{{
+		found.Add(mesh.Finding{
 			Position: d.Position(n), Level: mesh.LevelError, Rule: "unknown-version",
 			Message: fmt.Sprintf("version %q of the policy language is not known", yamldoc.Shorten(n.Value)),
 			Hint:    `version is that of the language, not of your release; write version: "` + Version + `"`,
-		}}
+		})
+		stop = !olderVersion.MatchString(n.Value)
+		n.Value = Version // what comes of it was said
+		return false, stop
 	}
 	if minor(n.Value) <= minor(Version) {
-		return false, nil
+		return false, false
 	}
-	return true, []mesh.Finding{{
+	found.Add(mesh.Finding{
 		Position: d.Position(n), Level: mesh.LevelWarning, Rule: "newer-version",
 		Message: fmt.Sprintf("the document is of version %s of the policy language, this program knows %s", n.Value, Version),
 		Hint:    "update the program, or write the version that the document needs",
-	}}
+	})
+	return true, false
 }
+
+// olderVersion is one below those of the language.
+var olderVersion = regexp.MustCompile(`^v?[0-2](\.[0-9.]*)?$`)
 
 // mentionVersion says of the faults of a document of a newer version that its
 // version may be the reason.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -106,6 +107,16 @@ func (s *Schema) index(schema *jsonschema.Schema) {
 // Validate checks the value n of d and returns a finding for each fault, in
 // the order of the file.
 func (s *Schema) Validate(d *Document, n *yaml.Node) []mesh.Finding {
+	found := &Findings{}
+	s.Check(d, n, found)
+	return found.List()
+}
+
+// Check checks the value n of d, adds a finding for each fault to found, and
+// returns the nodes that are at fault: keys that should not be there, and values
+// that do not fit. What comes of something that [Mend] changed is no finding of
+// its own.
+func (s *Schema) Check(d *Document, n *yaml.Node, found *Findings) []*yaml.Node {
 	err := s.root.Validate(Value(n))
 	var failed *jsonschema.ValidationError
 	if !errors.As(err, &failed) {
@@ -113,42 +124,108 @@ func (s *Schema) Validate(d *Document, n *yaml.Node) []mesh.Finding {
 	}
 	v := validation{schema: s, doc: d, root: n}
 	v.collect(failed)
-	slices.SortStableFunc(v.findings, func(a, b mesh.Finding) int {
-		return cmp.Or(a.Line-b.Line, a.Column-b.Column)
-	})
-	v.findings = slices.Compact(v.findings)
-	return v.findings[:min(len(v.findings), maxFindings)]
+	return v.report(found)
 }
 
 type validation struct {
-	schema   *Schema
-	doc      *Document
-	root     *yaml.Node
-	findings []mesh.Finding
+	schema *Schema
+	doc    *Document
+	root   *yaml.Node
+	faults []fault
+}
+
+// fault is one fault. Of many that stand in a document only the first are put
+// into words.
+type fault struct {
+	at  *yaml.Node
+	say func() mesh.Finding
 }
 
 func (v *validation) add(n *yaml.Node, rule, message, hint string) {
-	v.findings = append(v.findings, failure(v.doc.File, n.Line, n.Column, rule, message, hint))
+	v.later(n, rule, func() (string, string) { return message, hint })
 }
 
-// collect turns the leaves of the error tree into findings, as far as they are
-// reported.
-func (v *validation) collect(e *jsonschema.ValidationError) {
-	if len(v.findings) >= maxFindings {
-		return
+// later is add where the words take time to find.
+func (v *validation) later(n *yaml.Node, rule string, words func() (message, hint string)) {
+	v.faults = append(v.faults, fault{n, func() mesh.Finding {
+		message, hint := words()
+		return failure(v.doc.Position(n).File, n.Line, n.Column, rule, message, hint)
+	}})
+}
+
+// report puts the faults into words, in the order of the file, and returns the
+// nodes.
+func (v *validation) report(found *Findings) []*yaml.Node {
+	slices.SortStableFunc(v.faults, func(a, b fault) int {
+		return cmp.Or(a.at.Line-b.at.Line, a.at.Column-b.at.Column)
+	})
+	nodes := make([]*yaml.Node, len(v.faults))
+	own := &Findings{}
+	for i, f := range v.faults {
+		nodes[i] = f.at
+		switch {
+		case v.doc.mended[f.at]:
+		case len(own.list) < maxSaid:
+			own.Add(f.say())
+		default:
+			own.more++
+		}
 	}
+	found.Join(own)
+	return nodes
+}
+
+// maxSaid bounds the faults that are put into words: enough for those that are
+// reported, although some may say the same.
+const maxSaid = 2 * MaxFindings
+
+// collect turns the leaves of the error tree into faults.
+func (v *validation) collect(e *jsonschema.ValidationError) {
 	if _, ok := e.ErrorKind.(*kind.AnyOf); ok {
 		v.anyOf(e)
 		return
 	}
 	if len(e.Causes) > 0 {
+		meant := v.misspelt(e)
 		for _, cause := range e.Causes {
-			v.collect(cause)
+			if !comesOf(cause, meant) {
+				v.collect(cause)
+			}
 		}
 		return
 	}
 	key, value := v.locate(e.InstanceLocation)
 	v.leaf(e, key, value)
+}
+
+// misspelt returns the keys that unknown ones were probably meant to be. That
+// they are missing is the same fault.
+func (v *validation) misspelt(e *jsonschema.ValidationError) []string {
+	var meant []string
+	for _, cause := range e.Causes {
+		k, ok := cause.ErrorKind.(*kind.AdditionalProperties)
+		if s := v.schema.byURL[cause.SchemaURL]; ok && s != nil && len(s.PatternProperties) == 0 && len(k.Properties) <= MaxFindings {
+			known := slices.Sorted(maps.Keys(s.Properties))
+			for _, name := range k.Properties {
+				if near := spelling.Nearest(name, known); near != "" {
+					meant = append(meant, near)
+				}
+			}
+		}
+	}
+	return meant
+}
+
+// comesOf reports whether nothing but keys of a list are missing.
+func comesOf(e *jsonschema.ValidationError, meant []string) bool {
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		k.Missing = slices.DeleteFunc(k.Missing, func(name string) bool { return slices.Contains(meant, name) })
+		return len(k.Missing) == 0
+	case *kind.AnyOf:
+		return slices.ContainsFunc(e.Causes, func(cause *jsonschema.ValidationError) bool { return comesOf(cause, meant) })
+	}
+	return false
 }
 
 // anyOf says which keys would do, the one use of the keyword in our schemas.
@@ -269,23 +346,29 @@ func (v *validation) notOneOf(n *yaml.Node, want []any) {
 const manyValues = 16
 
 func (v *validation) unknownKeys(e *jsonschema.ValidationError, mapping *yaml.Node, names []string) {
-	var known []string
-	if s := v.schema.byURL[e.SchemaURL]; s != nil {
-		for pattern := range s.PatternProperties { // names are free but for their form
-			for _, name := range names[:min(len(names), maxFindings)] {
-				key, _ := Find(mapping, name)
-				v.add(key, "wrong-value", Shorten(name)+" is not a valid name", "a name has the form "+pattern.String())
-			}
-			return
-		}
-		for name := range s.Properties {
-			known = append(known, name)
-		}
-		slices.Sort(known)
+	unknown := make(map[string]bool, len(names))
+	for _, name := range names {
+		unknown[name] = true
 	}
-	for _, name := range names[:min(len(names), maxFindings)] {
-		key, _ := Find(mapping, name)
-		v.add(key, "unknown-key", "unknown key "+Shorten(name), spelling.DidYouMean(name, known))
+	var known []string
+	form := "" // of names that are free but for it
+	if s := v.schema.byURL[e.SchemaURL]; s != nil {
+		known = slices.Sorted(maps.Keys(s.Properties))
+		for pattern := range s.PatternProperties {
+			form = pattern.String()
+		}
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key := mapping.Content[i]
+		switch {
+		case !unknown[key.Value]:
+		case form != "":
+			v.add(key, "wrong-value", Shorten(key.Value)+" is not a valid name", "a name has the form "+form)
+		default:
+			v.later(key, "unknown-key", func() (string, string) {
+				return "unknown key " + Shorten(key.Value), spelling.DidYouMean(key.Value, known)
+			})
+		}
 	}
 }
 

@@ -18,23 +18,33 @@ const byteOrderMark = "\uFEFF"
 const hintDepth = "no document needs that depth; look for brackets that are not closed"
 
 // checkText refuses what is no plain UTF-8 text: before anything is parsed, so
-// that the place of a fault is exact and the parser sees what people see.
-func checkText(file string, src []byte) (mesh.Finding, bool) {
-	if kind := utf16Kind(src); kind != "" {
-		return failure(file, 1, 1, "encoding", "the file is "+kind+", not UTF-8", "save the file as UTF-8"), false
+// that the place of a fault is exact and the parser sees what people see. It
+// returns false where the text cannot be read any further.
+func checkText(file string, src []byte, found *Findings) bool {
+	stop := func(line, column int, rule, message, hint string) bool {
+		found.Add(failure(file, line, column, rule, message, hint))
+		return false
 	}
-	line, column := 1, 1
+	if kind := utf16Kind(src); kind != "" {
+		return stop(1, 1, "encoding", "the file is "+kind+", not UTF-8", "save the file as UTF-8")
+	}
+	line, column, directives := 1, 1, true
 	for i := 0; i < len(src); {
 		if i >= MaxSize {
-			return failure(file, line, column, "too-large", fmt.Sprintf("the file has more than %d bytes", MaxSize), "split it; this is where it becomes too large"), false
+			return stop(line, column, "too-large", fmt.Sprintf("the file has more than %d bytes", MaxSize), "split it; this is where it becomes too large")
 		}
 		r, size := utf8.DecodeRune(src[i:])
 		if r == utf8.RuneError && size == 1 {
-			return failure(file, line, column, "encoding", fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), "save the file as UTF-8"), false
+			return stop(line, column, "encoding", fmt.Sprintf("byte 0x%02X is not UTF-8", src[i]), "save the file as UTF-8")
 		}
 		followed := bytes.HasPrefix(src[i+size:], []byte("\n"))
 		if message, hint := unwanted(r, followed); message != "" {
-			return failure(file, line, column, "encoding", message, hint), false
+			if found.Add(failure(file, line, column, "encoding", message, hint)); endsLine(r) {
+				return false // where the lines are that follow depends on the reader
+			}
+		}
+		if directives && column == 1 {
+			directives = checkDirective(file, src[i:], line, found)
 		}
 		if r == '\n' {
 			line, column = line+1, 1
@@ -43,8 +53,27 @@ func checkText(file string, src []byte) (mesh.Finding, bool) {
 		}
 		i += size
 	}
-	return mesh.Finding{}, true
+	return true
 }
+
+// checkDirective refuses a line that says how the document is to be read, which
+// is the language's to say. It returns false where no more of them can follow.
+func checkDirective(file string, src []byte, line int, found *Findings) bool {
+	text, _, _ := bytes.Cut(src, []byte("\n"))
+	text = bytes.TrimRight(text, " \t\r")
+	switch {
+	case len(text) == 0 || text[0] == '#':
+		return true
+	case text[0] != '%':
+		return false
+	}
+	found.Add(failure(file, line, 1, "yaml-directive", "the directive "+Shorten(string(text))+" is not allowed",
+		"remove the line: every document is read as YAML 1.2"))
+	return true
+}
+
+// endsLine tells characters that end a line for some readers.
+func endsLine(r rune) bool { return r == '\r' || r == '\u0085' || r == '\u2028' || r == '\u2029' }
 
 // utf16Kind returns the name of the encoding if src begins like UTF-16 or
 // UTF-32 text.
@@ -73,7 +102,7 @@ func unwanted(r rune, followed bool) (message, hint string) {
 		return "the file holds a NUL character", "save the file as UTF-8 text"
 	case r == '\r' && !followed:
 		return "the file holds a carriage return without a line feed", "end lines with LF or CRLF"
-	case r == '\u0085' || r == '\u2028' || r == '\u2029':
+	case r != '\r' && endsLine(r):
 		return fmt.Sprintf("the character U+%04X ends a line for some readers and not for others", r), asLineEnd
 	case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069', r == '\u200E', r == '\u200F':
 		return fmt.Sprintf("the character U+%04X makes text read in another order than it stands", r), "remove it, or write it as an escape in double quotes"

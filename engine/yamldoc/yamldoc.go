@@ -3,20 +3,20 @@
 //
 // [Parse] accepts the part of YAML that JSON has, in one document of UTF-8
 // text: no anchors and aliases (nothing expands), no tags, no merge keys, no
-// key twice, text keys only. What readers could disagree about is refused too:
+// directives, no key twice, text keys only, and numbers as the core schema of
+// YAML 1.2 spells them. What readers could disagree about is refused too:
 // control characters, those that hide or turn text, and line ends that are
 // neither LF nor CRLF. A [Schema]
 // then checks the shape against a JSON Schema and says for every fault where
-// it is. Both report everything they find at once.
+// it is. Both report everything they find at once, and [Mend] makes what it can
+// of a document that Parse refuses, so that the shape of the rest can be checked,
+// too.
 package yamldoc
 
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -28,50 +28,82 @@ const (
 	MaxSize  = 1 << 20 // bytes; the limit of a bundle's rules layer
 	MaxDepth = 64      // nested mappings and sequences
 	MaxNodes = 200_000 // values and keys
-	// maxFindings bounds what is reported of one document, so that a hostile
-	// one does not fill the reader's memory.
-	maxFindings = 200
 )
 
-// Document is a YAML document that passed [Parse].
+// Document is a YAML document that passed [Parse], or what [Mend] made of one
+// that does not.
 type Document struct {
 	File string
 	Root *yaml.Node // the document's value, not the document node
 	src  []byte     // without a byte order mark
 	// files are where nodes stand that [Document.Overlay] took from others.
 	files map[*yaml.Node]string
+	// mended are the nodes that Mend put something else in the place of, or
+	// took something from: whatever else is wrong there comes of it.
+	mended map[*yaml.Node]bool
+	// unusable are those of them whose value is not known.
+	unusable []*yaml.Node
 }
 
 // Parse reads one document. It is nil if any finding is an error. file is only
 // used in positions. What follows the first [MaxSize] bytes is not looked at,
 // so that a reader may stop behind them.
 func Parse(file string, src []byte) (*Document, []mesh.Finding) {
-	src = bytes.TrimPrefix(src, []byte(byteOrderMark))
-	if f, ok := checkText(file, src); !ok {
-		return nil, []mesh.Finding{f}
+	d, found := Mend(file, src)
+	if findings := found.List(); len(findings) > 0 {
+		return nil, findings
 	}
+	return d, nil
+}
+
+// Mend reads one document as [Parse] does, and makes of one that Parse refuses
+// what can be understood, so that the rest of it can be checked at once: an
+// alias counts as what it stands for, of a key that stands there twice the first
+// value counts, a tag counts for nothing. The document is nil where the text is
+// no YAML at all.
+func Mend(file string, src []byte) (*Document, *Findings) {
+	src = bytes.TrimPrefix(src, []byte(byteOrderMark))
+	found := &Findings{}
+	if !checkText(file, src, found) {
+		return nil, found
+	}
+	root, fault := decode(file, src)
+	if fault != nil {
+		if found.Empty() { // else it is probably what the parser stumbled over
+			found.Add(*fault)
+		}
+		return nil, found
+	}
+	d := &Document{File: file, Root: root, src: src, mended: map[*yaml.Node]bool{}}
+	m := mender{doc: d, found: found, hidden: !found.Empty(), anchors: map[*yaml.Node]extent{}}
+	if d.Root, _ = m.value(root, 1); m.full {
+		return nil, found
+	}
+	return d, found
+}
+
+// decode parses the text. The fault is what makes that impossible.
+func decode(file string, src []byte) (*yaml.Node, *mesh.Finding) {
+	fault := func(f mesh.Finding) (*yaml.Node, *mesh.Finding) { return nil, &f }
 	decoder := yaml.NewDecoder(bytes.NewReader(src))
 	var root yaml.Node
 	if err := decoder.Decode(&root); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, []mesh.Finding{failure(file, 1, 1, "yaml-syntax", "the file is empty", "write the document into it")}
+			return fault(failure(file, 1, 1, "yaml-syntax", "the file is empty", "write the document into it"))
 		}
-		return nil, []mesh.Finding{syntaxError(file, src, err)}
+		return fault(syntaxError(file, src, err))
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		return nil, []mesh.Finding{failure(file, second.Line, second.Column, "yaml-documents", "a second document begins here", "put each document into a file of its own")}
+		return fault(failure(file, second.Line, second.Column, "yaml-documents", "a second document begins here", "put each document into a file of its own"))
 	} else if !errors.Is(err, io.EOF) {
-		return nil, []mesh.Finding{syntaxError(file, src, err)}
+		return fault(syntaxError(file, src, err))
 	}
-	d := &Document{File: file, Root: root.Content[0], src: src}
-	c := checker{doc: d}
-	c.check(d.Root, 1)
-	if len(c.findings) > 0 {
-		return nil, c.findings
-	}
-	return d, nil
+	return root.Content[0], nil
 }
+
+// Unusable returns the values that [Mend] could make nothing of. They are null.
+func (d *Document) Unusable() []*yaml.Node { return d.unusable }
 
 // Lines returns the lines of the file, as positions count them.
 func (d *Document) Lines() [][]byte { return bytes.Split(d.src, []byte("\n")) }
@@ -87,92 +119,6 @@ func (d *Document) Position(n *yaml.Node) mesh.Position {
 
 func failure(file string, line, column int, rule, message, hint string) mesh.Finding {
 	return mesh.Finding{Position: mesh.Position{File: file, Line: line, Column: column}, Level: mesh.LevelError, Rule: rule, Message: message, Hint: hint}
-}
-
-type checker struct {
-	doc      *Document
-	nodes    int
-	findings []mesh.Finding
-}
-
-func (c *checker) fail(n *yaml.Node, rule, message, hint string) {
-	if len(c.findings) < maxFindings {
-		c.findings = append(c.findings, failure(c.doc.File, n.Line, n.Column, rule, message, hint))
-	}
-}
-
-// check walks the tree and reports what is YAML but not allowed here. It
-// returns false where the walk must stop.
-func (c *checker) check(n *yaml.Node, depth int) bool {
-	c.nodes++
-	switch {
-	case c.nodes > MaxNodes:
-		c.fail(n, "too-large", fmt.Sprintf("the file holds more than %d values", MaxNodes), "split it")
-		return false
-	case depth > MaxDepth:
-		c.fail(n, "too-deep", fmt.Sprintf("nested more than %d levels deep", MaxDepth), hintDepth)
-		return true
-	case n.Kind == yaml.AliasNode:
-		c.fail(n, "yaml-alias", "aliases are not allowed", "write the value out")
-		return true
-	case n.Anchor != "":
-		c.fail(n, "yaml-alias", "the anchor &"+Shorten(n.Anchor)+" is not allowed", "remove it, and write the value out where it is used")
-	case n.Style&yaml.TaggedStyle != 0:
-		c.fail(n, "yaml-tag", "the tag "+Shorten(n.Tag)+" is not allowed", "remove it; put text into quotes")
-		return true
-	}
-	switch n.Kind {
-	case yaml.MappingNode:
-		return c.checkMapping(n, depth)
-	case yaml.SequenceNode:
-		for _, child := range n.Content {
-			if !c.check(child, depth+1) {
-				return false
-			}
-		}
-	case yaml.ScalarNode:
-		if _, err := scalar(n); err != nil {
-			c.fail(n, "yaml-value", err.Error(), "write a number that JSON has, or put text into quotes")
-		}
-	}
-	return true
-}
-
-func (c *checker) checkMapping(n *yaml.Node, depth int) bool {
-	first := make(map[string]*yaml.Node, len(n.Content)/2)
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		c.checkKey(n.Content[i], first)
-		c.nodes++
-		if !c.check(n.Content[i+1], depth+1) {
-			return false
-		}
-	}
-	return true
-}
-
-// checkKey checks a key; first holds those before it, by name.
-func (c *checker) checkKey(key *yaml.Node, first map[string]*yaml.Node) {
-	name := Shorten(key.Value)
-	switch {
-	case key.Kind == yaml.AliasNode || key.Anchor != "":
-		c.fail(key, "yaml-alias", "anchors and aliases are not allowed", "write the key out")
-	case key.Kind != yaml.ScalarNode:
-		c.fail(key, "yaml-key", "a key must be text, not a list or mapping", "write the key out as text")
-	case key.Style&yaml.TaggedStyle != 0:
-		c.fail(key, "yaml-tag", "the tag "+Shorten(key.Tag)+" is not allowed", "remove it; put text into quotes")
-	case key.ShortTag() == "!!merge":
-		c.fail(key, "yaml-alias", "merge keys are not allowed", "write the values out")
-	case key.ShortTag() == "!!null" && key.Value == "":
-		c.fail(key, "yaml-key", "the key is missing here", "write a key before the colon")
-	case key.ShortTag() != "!!str":
-		c.fail(key, "yaml-key", "the key "+name+" is not text", `write it as "`+name+`"`)
-	case first[key.Value] != nil:
-		before := first[key.Value]
-		c.fail(key, "duplicate-key", fmt.Sprintf("the key %s stands here for the second time", name),
-			fmt.Sprintf("keep one of them; the first is in line %d, column %d", before.Line, before.Column))
-	default:
-		first[key.Value] = key
-	}
 }
 
 // Value returns n as encoding/json would: nil, bool, int64, float64, string,
@@ -192,36 +138,11 @@ func Value(n *yaml.Node) any {
 		}
 		return s
 	}
-	v, err := scalar(n)
+	v, _, _, err := scalar(n)
 	if err != nil {
-		return nil // unreachable: Parse refused the document
+		return nil // of a document that Parse refuses
 	}
 	return v
-}
-
-// scalar resolves a scalar. Dates stay text, as JSON has none.
-func scalar(n *yaml.Node) (any, error) {
-	switch n.ShortTag() {
-	case "!!str", "!!timestamp":
-		return n.Value, nil
-	case "!!null":
-		return nil, nil
-	case "!!bool":
-		return strings.EqualFold(n.Value, "true"), nil
-	case "!!int":
-		var i int64
-		if err := n.Decode(&i); err != nil {
-			return nil, fmt.Errorf("the number %s is out of range", Shorten(n.Value))
-		}
-		return i, nil
-	case "!!float":
-		var f float64
-		if err := n.Decode(&f); err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-			return nil, fmt.Errorf("the number %s is out of range", Shorten(n.Value))
-		}
-		return f, nil
-	}
-	return nil, fmt.Errorf("%s is neither text, a number, true, false nor null", Shorten(n.Value))
 }
 
 // Find returns the value at key of a mapping, and the key; nil if n is no

@@ -10,12 +10,12 @@ import (
 
 func TestValue(t *testing.T) {
 	t.Parallel()
-	d, findings := yamldoc.Parse("d.yaml", []byte("a: [1, 0x10, 1_000, 2.5, true, True, null, ~, yes, 'no', 2026-11-22, 2026-11-22T10:00:00Z]\nb:\n  c: |\n    x\n"))
+	d, findings := yamldoc.Parse("d.yaml", []byte("a: [1, 0x10, 0o17, -12, +3, .5, 1e3, 2.5, true, True, null, ~, yes, 'no', 12:30, 2026-11-22, 2026-11-22T10:00:00Z]\nb:\n  c: |\n    x\n"))
 	if d == nil {
 		t.Fatal(findings)
 	}
 	want := map[string]any{
-		"a": []any{int64(1), int64(16), int64(1000), 2.5, true, true, nil, nil, "yes", "no", "2026-11-22", "2026-11-22T10:00:00Z"},
+		"a": []any{int64(1), int64(16), int64(15), int64(-12), int64(3), 0.5, 1000.0, 2.5, true, true, nil, nil, "yes", "no", "12:30", "2026-11-22", "2026-11-22T10:00:00Z"},
 		"b": map[string]any{"c": "x\n"},
 	}
 	if diff := cmp.Diff(want, yamldoc.Value(d.Root)); diff != "" {
@@ -34,6 +34,80 @@ func TestNumbersOutOfRange(t *testing.T) {
 	for _, n := range []string{"9223372036854775808", ".inf", "-.Inf", ".nan"} {
 		if d, findings := yamldoc.Parse("d.yaml", []byte("a: "+n+"\n")); d != nil || len(findings) != 1 || findings[0].Rule != "yaml-value" {
 			t.Errorf("%s: %v", n, findings)
+		}
+	}
+}
+
+// TestNumbersOfOtherVersions refuses what readers of YAML 1.1 and 1.2 take for
+// different values, and says how to write it plainly.
+func TestNumbersOfOtherVersions(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"0100":      `some readers take 0100 for an octal number and others do not (write 100 for the number, or "0100" for the text)`,
+		"-007":      `some readers take -007 for an octal number and others do not (write -7 for the number, or "-007" for the text)`,
+		"00.5":      `some readers take 00.5 for an octal number and others do not (write 0.5 for the number, or "00.5" for the text)`,
+		"1_000":     `some readers take 1_000 for a number and others for text (write 1000 for the number, or "1_000" for the text)`,
+		"1_000.5":   `some readers take 1_000.5 for a number and others for text (write 1000.5 for the number, or "1_000.5" for the text)`,
+		"0b101":     `some readers take 0b101 for a number and others for text (write 5 for the number, or "0b101" for the text)`,
+		"-0x1F":     `some readers take -0x1F for a number and others for text (write -31 for the number, or "-0x1F" for the text)`,
+		"0x1_F":     `some readers take 0x1_F for a number and others for text (write 0x1F for the number, or "0x1_F" for the text)`,
+		"'0100'":    "",
+		"|\n  0100": "",
+		"0":         "",
+		"0.5":       "",
+	} {
+		d, findings := yamldoc.Parse("d.yaml", []byte("a: "+text+"\n"))
+		switch {
+		case want == "" && d == nil:
+			t.Errorf("%s: %v", text, findings)
+		case want != "" && (d != nil || len(findings) != 1 || findings[0].String() != "d.yaml:1:4: error: "+want):
+			t.Errorf("%s: %v", text, findings)
+		}
+	}
+}
+
+func TestDirectives(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{"%YAML 1.1\n---\na: 1\n", "# c\n\n%YAML 1.2\r\n---\na: 1\n", "%TAG ! x\n---\na: 1\n"} {
+		if d, findings := yamldoc.Parse("d.yaml", []byte(src)); d != nil || len(findings) != 1 || findings[0].Rule != "yaml-directive" {
+			t.Errorf("%q: %v", src, findings)
+		}
+	}
+	if d, findings := yamldoc.Parse("d.yaml", []byte("---\na: |\n%\n")); d == nil && findings[0].Rule == "yaml-directive" {
+		t.Error("a line of the document counts as a directive")
+	}
+}
+
+// TestMend reads what can be understood of what is not allowed.
+func TestMend(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, src string
+		want      any
+		findings  int
+	}{
+		{"an alias", "a: &x {b: 1}\nc: [*x, *x]\n", map[string]any{"a": map[string]any{"b": int64(1)}, "c": []any{map[string]any{"b": int64(1)}, map[string]any{"b": int64(1)}}}, 3},
+		{"an alias of itself", "a: &x [*x]\n", map[string]any{"a": []any{nil}}, 2},
+		{"aliases as keys", "&x a: 1\nb: {*x : 2}\n", map[string]any{"a": int64(1), "b": map[string]any{"a": int64(2)}}, 2},
+		{"a merge key", "a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}\n", map[string]any{"a": map[string]any{"b": int64(1), "c": int64(2)}, "d": map[string]any{"b": int64(1), "c": int64(3)}}, 3},
+		{"a key twice", "a: 1\na: 2\n", map[string]any{"a": int64(1)}, 1},
+		{"keys that are no text", "1: a\n? [x]\n: b\n? c\n: d\n", map[string]any{"1": "a", "c": "d"}, 2},
+		{"tags", "a: !!str 5\nb: !x {c: !y [1]}\nd: !!binary aGk=\n", map[string]any{"a": "5", "b": map[string]any{"c": []any{int64(1)}}, "d": "aGk="}, 4},
+		{"a directive", "%YAML 1.1\n---\na: 1\n", map[string]any{"a": int64(1)}, 1},
+		{"an invisible character", "a\u200Bb: c\n", map[string]any{"ab": "c"}, 1},
+		{"bombs", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
+			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n", nil, 56},
+		{"no YAML", "a: [", nil, 1},
+	} {
+		d, found := yamldoc.Mend("d.yaml", []byte(tt.src))
+		if got := found.List(); len(got) != tt.findings {
+			t.Errorf("%s: %d findings: %v", tt.name, len(got), got)
+		}
+		if tt.want == nil {
+			continue
+		}
+		if diff := cmp.Diff(tt.want, yamldoc.Value(d.Root)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }

@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"internal/archtest":          {},
 	"internal/auditlog":          {""},
 	"internal/auth":              {"", "internal/durable", "internal/httpx"},
-	"internal/config":            {"", "engine/spelling"},
+	"internal/config":            {"", "engine/spelling", "engine/yamldoc"},
 	"internal/durable":           {""},
 	"internal/httpx":             {""},
 	"internal/official":          {""}, // the public key alone: mesh-runtime links it

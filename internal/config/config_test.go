@@ -101,6 +101,51 @@ server:
 	}
 }
 
+// TestFreeValues reads values whose type only a policy knows as policies do.
+func TestFreeValues(t *testing.T) {
+	t.Parallel()
+	var s subscribed
+	if _, err := config.Load(write(t, `
+runtime:
+  parameters:
+    acme/guard: {day: 2026-02-28, at: 2026-02-28T10:00:00Z, limit: 12, rate: 0.5, on: true, text: "0100", hosts: [a.example, 2026-01-01], none: null}
+    acme/empty:
+`), &s); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]map[string]any{"acme/empty": nil, "acme/guard": {
+		"day": "2026-02-28", "at": "2026-02-28T10:00:00Z", "limit": int64(12), "rate": 0.5, "on": true, "text": "0100", "hosts": []any{"a.example", "2026-01-01"}, "none": nil,
+	}}
+	if diff := cmp.Diff(want, s.Parameters); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for text, want := range map[string]string{
+		"{acme/guard: {limit: 0100}}":     "runtime.parameters.acme/guard.limit: some readers take 0100 for an octal number and others do not",
+		"{acme/guard: {limit: .nan}}":     ".nan is no number",
+		"{acme/guard: {a: &a [*a]}}":      "runtime.parameters.acme/guard.a[0] holds an alias",
+		"{acme/guard: [a]}":               "runtime.parameters.acme/guard must be a mapping",
+		"[a]":                             "runtime.parameters must be a mapping",
+		"{acme/guard: {a: {b: 1, b: 2}}}": `"runtime.parameters.acme/guard.a.b" is set twice`,
+	} {
+		_, err := config.Load(write(t, "runtime:\n  parameters: "+text+"\n"), &subscribed{})
+		var coded *mesh.Error
+		if !errors.As(err, &coded) || len(coded.Findings) != 1 || !strings.Contains(coded.Findings[0].Message, want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// subscribed is a section with values of the user's own.
+type subscribed struct {
+	Parameters map[string]map[string]any `yaml:"parameters"`
+}
+
+func (*subscribed) Key() string { return "runtime" }
+
+func (*subscribed) SetDefaults() {}
+
+func (*subscribed) Validate() []mesh.Finding { return nil }
+
 func TestNoFileAndEmptyFileAreDefaults(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", write(t, ""), write(t, "# nothing\n"), write(t, "server:\n")} {

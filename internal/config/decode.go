@@ -11,6 +11,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/spelling"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
 // decoder fills structs from YAML nodes and collects what is wrong.
@@ -68,6 +69,12 @@ func (d *decoder) value(n *yaml.Node, path string, target reflect.Value) {
 		d.structure(n, path, target)
 	case target.Kind() == reflect.Slice:
 		d.list(n, path, target)
+	case target.Kind() == reflect.Map && target.Type().Key().Kind() == reflect.String:
+		d.table(n, path, target)
+	case target.Kind() == reflect.Interface:
+		if v := d.free(n, path); v != nil {
+			target.Set(reflect.ValueOf(v))
+		}
 	default:
 		d.leaf(n, path, target)
 	}
@@ -109,6 +116,46 @@ func (d *decoder) list(n *yaml.Node, path string, target reflect.Value) {
 		d.value(item, fmt.Sprintf("%s[%d]", path, i), list.Index(i))
 	}
 	target.Set(list)
+}
+
+// table decodes a mapping whose keys are the user's.
+func (d *decoder) table(n *yaml.Node, path string, target reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.report(n, "type", "", "%s must be a mapping", path)
+		return
+	}
+	table := reflect.MakeMap(target.Type())
+	d.mapping(n, path, func(key string, _, value *yaml.Node) {
+		element := reflect.New(target.Type().Elem()).Elem()
+		d.value(value, join(path, key), element)
+		table.SetMapIndex(reflect.ValueOf(key).Convert(target.Type().Key()), element)
+	})
+	target.Set(table)
+}
+
+// free returns a value whose type is not known here, such as that of a policy's
+// parameter, with the scalars of policies: a date is text.
+func (d *decoder) free(n *yaml.Node, path string) any {
+	switch n.Kind {
+	case yaml.MappingNode:
+		out := map[string]any{}
+		d.mapping(n, path, func(key string, _, value *yaml.Node) { out[key] = d.free(value, join(path, key)) })
+		return out
+	case yaml.SequenceNode:
+		out := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			out[i] = d.free(item, fmt.Sprintf("%s[%d]", path, i))
+		}
+		return out
+	case yaml.AliasNode:
+		d.report(n, "type", "write the value out", "%s holds an alias", path)
+		return nil
+	}
+	v, hint, err := yamldoc.Scalar(n)
+	if err != nil {
+		d.report(n, "value", hint, "%s: %v", path, err)
+	}
+	return v
 }
 
 func (d *decoder) leaf(n *yaml.Node, path string, target reflect.Value) {

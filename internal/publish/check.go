@@ -67,6 +67,7 @@ func Check(ctx context.Context, b *bundle.Bundle, controls policy.ControlIndex) 
 func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suites []*cases.Suite, controls policy.ControlIndex) (*Report, error) {
 	report := &Report{Findings: append([]mesh.Finding{}, engine.Lint(doc, controls)...)}
 	if mesh.HasErrors(report.Findings) {
+		report.Findings = append(report.Findings, lintSuites(suites, doc)...)
 		return report, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s does not compile", config.Ref()).WithFindings(report.Findings)
 	}
 	if len(suites) == 0 {

@@ -25,17 +25,37 @@ type BaseFunc func(name mesh.BundleRef, manifest mesh.Digest) (*bundle.Base, err
 // could not ask for, because a hub does not answer or lets nobody in: that is
 // no fault of the document.
 func Resolve(doc *policy.Document, find BaseFunc) (*policy.Document, []*bundle.Base, []mesh.Finding, error) {
-	if find == nil {
-		find = func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) {
-			return nil, errNotHere()
-		}
-	}
-	r := resolver{find: find}
-	merged, findings := policy.Resolve(doc, &r)
+	r := newResolver(find)
+	merged, findings := policy.Resolve(doc, r)
 	if r.unasked != nil {
 		return nil, nil, nil, r.unasked
 	}
 	return merged, r.used, findings, nil
+}
+
+// ReadPolicy reads the policy of a file and merges it with the bases it extends,
+// as policy.Parse and [Resolve] do. The findings say everything that is wrong
+// with its form; if any is an error the document is partial, for checking the
+// rest at once, or nil where nothing can be made of the file. The error is that
+// of Resolve, where the base is all that is missing.
+func ReadPolicy(file string, src []byte, find BaseFunc) (*policy.Document, []*bundle.Base, []mesh.Finding, error) {
+	doc, findings := policy.Salvage(file, src)
+	if doc == nil {
+		return nil, nil, findings, nil
+	}
+	r := newResolver(find)
+	merged, found := policy.ResolveRest(doc, r)
+	if r.unasked != nil && !doc.Partial() {
+		return nil, nil, nil, r.unasked
+	}
+	return merged, r.used, append(findings, found...), nil
+}
+
+func newResolver(find BaseFunc) *resolver {
+	if find == nil {
+		find = func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) { return nil, errNotHere() }
+	}
+	return &resolver{find: find}
 }
 
 // resolver finds bases for the engine and remembers them.

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
@@ -47,8 +49,9 @@ type LoadOptions struct {
 // named *_test.yaml, README.md and bases where there are any; or a lone policy
 // file together with [LoadOptions.Ref]. The findings say everything that is wrong
 // with the form of what was read, each with its place; the source is nil if
-// any is an error. What the policy means is for [Source.Check]. The error is
-// for what could not be read at all.
+// any is an error. What the policy means is for [Source.Check]; where there will
+// be no source to check, the findings say that, too. The error is for what could
+// not be read at all.
 func Load(name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
 	ref, version, err := parseRef(opts.Ref)
 	if err != nil {
@@ -76,6 +79,8 @@ func Load(name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
 	}
 	source := l.source()
 	if mesh.HasErrors(l.findings) {
+		l.findings = append(l.findings, l.meaning()...)
+		sortFindings(l.findings)
 		source = nil
 	}
 	return source, l.findings, nil
@@ -115,7 +120,7 @@ type loader struct {
 	opts     LoadOptions
 	meta     metadata
 	yaml     strictyaml.Node  // bundle.yaml, if there is one
-	doc      *policy.Document // merged with its bases
+	doc      *policy.Document // merged with its bases; partial if it has errors
 	files    []bundle.File
 	suites   []*cases.Suite
 	findings []mesh.Finding
@@ -189,17 +194,13 @@ func (l *loader) policy(file string) error {
 	if err != nil {
 		return err
 	}
-	doc, findings := policy.Parse(file, data)
-	l.findings = append(l.findings, findings...)
-	if doc != nil {
-		merged, bases, findings, err := Resolve(doc, BesideSources(filepath.Dir(file), l.opts.Base))
-		if err != nil {
-			return err
-		}
-		l.findings = append(l.findings, findings...)
-		l.doc = merged
-		l.files = append(l.files, bundle.BaseFiles(bases)...)
+	doc, bases, findings, err := ReadPolicy(file, data, BesideSources(filepath.Dir(file), l.opts.Base))
+	if err != nil {
+		return err
 	}
+	l.findings = append(l.findings, findings...)
+	l.doc = doc
+	l.files = append(l.files, bundle.BaseFiles(bases)...)
 	l.files = append(l.files, bundle.File{Title: bundle.RulesTitle, MediaType: bundle.MediaTypeRules, Data: data})
 	return nil
 }
@@ -247,10 +248,36 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 	return nil
 }
 
+// meaning says what is wrong with the meaning of what was read, as far as it is
+// understood.
+func (l *loader) meaning() []mesh.Finding {
+	if l.doc == nil {
+		return nil
+	}
+	return append(engine.Lint(l.doc, l.opts.Controls), lintSuites(l.suites, l.doc)...)
+}
+
+// lintSuites reports what no decision is needed for to say that cases fail.
+func lintSuites(suites []*cases.Suite, doc *policy.Document) []mesh.Finding {
+	var out []mesh.Finding
+	for _, s := range suites {
+		out = append(out, s.Lint(doc)...)
+	}
+	return out
+}
+
+// sortFindings orders findings by place.
+func sortFindings(findings []mesh.Finding) {
+	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
+	})
+}
+
 // parseCases reads a file of cases and checks that it is about the bundle's
-// policy.
+// policy. The suite has no cases if any finding is an error, and is nil if
+// nothing can be compared with the policy.
 func parseCases(file, title string, data []byte) (*cases.Suite, []mesh.Finding) {
-	suite, findings := cases.Parse(file, data)
+	suite, findings := cases.Salvage(file, data)
 	if suite == nil {
 		return nil, findings
 	}
@@ -273,7 +300,7 @@ func (l *loader) source() *Source {
 		Ref: l.meta.ref, Version: l.meta.version, Document: l.doc,
 		files: l.files, created: l.meta.created, annotations: l.meta.annotations, suites: l.suites, controls: l.opts.Controls,
 	}
-	if l.doc != nil {
+	if l.doc != nil && !l.doc.Partial() {
 		if len(l.doc.Params) > 0 {
 			s.files = append(s.files, bundle.File{Title: bundle.ParamsTitle, MediaType: bundle.MediaTypeParams, Data: l.doc.ParamsSchema()})
 		}
@@ -291,8 +318,19 @@ func ReadSource(name string) ([]byte, error) {
 	return readSome(name, yamldoc.MaxSize+enough)
 }
 
-// readSome reads the first bytes of a file, at most limit.
+// errNoFile is the reason why what is no regular file is not read.
+var errNoFile = errors.New("it is not a regular file")
+
+// devices hold what is no regular file and was named on purpose, such as
+// /dev/stdin.
+const devices = "/dev/"
+
+// readSome reads the first bytes of a file, at most limit. A pipe that lies
+// among sources is refused: whoever opens it waits for somebody to write.
 func readSome(name string, limit int64) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() && !strings.HasPrefix(name, devices) {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errNoFile}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,40 @@ func want[T any](t *testing.T, got *T, err error, want T) {
 	}
 }
 
+// TestParamValues reads values as policies are read: nothing is text or a number
+// that does not look like it.
+func TestParamValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]any{
+		"2026-02-28": "2026-02-28", "2026-02-28T10:00:00Z": "2026-02-28T10:00:00Z", "": "", "12": int64(12), "1.5": 1.5, "true": true, "yes": "yes",
+		"[a, 2]": []any{"a", int64(2)}, "'0100'": "0100", `"#x"`: "#x", "null": nil,
+	} {
+		got, err := paramFlags{Params: []string{"p=" + text}}.values()
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if diff := cmp.Diff(map[string]any{"p": want}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+	for text, want := range map[string]string{
+		"&a x":             "--param p: the anchor &a is not allowed",
+		"!!binary aGk=":    "--param p: the tag !!binary is not allowed",
+		".nan":             "--param p: .nan is no number",
+		".inf":             "--param p: the number .inf is out of range",
+		"0100":             "--param p: some readers take 0100 for an octal number and others do not",
+		"1_000":            "--param p: some readers take 1_000 for a number and others for text",
+		"*a":               "--param p: aliases are not allowed",
+		"#x":               "--param p: # begins a comment",
+		"{a: 1, a: 2}":     "--param p: the key a stands here for the second time",
+		"%YAML 1.1\n---\n": "--param p: the directive %YAML 1.1 is not allowed",
+	} {
+		_, err := paramFlags{Params: []string{"p=" + text}}.values()
+		if err == nil || err.Error() != want || mesh.HintOf(err) == "" {
+			t.Errorf("%s: %v (%s), want %s", text, err, mesh.HintOf(err), want)
+		}
+	}
+}
+
 // touch makes an empty file.
 func touch(t *testing.T, dir, name string) {
 	t.Helper()

@@ -9,11 +9,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/catalog/frameworks"
 	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/session"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
@@ -35,13 +35,29 @@ func (p paramFlags) values() (map[string]any, error) {
 		if !ok || name == "" {
 			return nil, command.UsageErrorf("--param %q is not name=value", flag).WithHint("for example --param maxAmount=500 or --param 'hosts=[a.example, b.example]'")
 		}
-		var v any
-		if err := yaml.Unmarshal([]byte(text), &v); err != nil {
-			return nil, command.UsageErrorf("--param %s: %w", name, err)
+		v, err := paramValue(text)
+		if err != nil {
+			return nil, command.UsageErrorf("--param %s: %w", name, err).WithHint(mesh.HintOf(err))
 		}
 		out[name] = v
 	}
 	return out, nil
+}
+
+// paramValue reads a value as strictly as a policy is read. Nothing at all is
+// the empty text.
+func paramValue(text string) (any, error) {
+	switch trimmed := strings.TrimSpace(text); {
+	case trimmed == "":
+		return text, nil
+	case trimmed[0] == '#':
+		return nil, mesh.Errorf(mesh.CodeInvalid, "# begins a comment").WithHint("put the text into quotes, within those of the shell")
+	}
+	doc, findings := yamldoc.Parse("", []byte(text))
+	if doc == nil {
+		return nil, mesh.Errorf(mesh.CodeInvalid, "%s", findings[0].Message).WithHint(findings[0].Hint)
+	}
+	return yamldoc.Value(doc.Root), nil
 }
 
 // bind gives the policy of an argument the values of the parameters it declares.

@@ -21,6 +21,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
+	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
 // The names that tell what a source file is.
@@ -83,19 +84,19 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 	if err != nil {
 		return err
 	}
-	files, err := sourceFiles(opts.Paths)
+	files, passed, err := sourceFiles(opts.Paths)
 	if err != nil {
 		return err
 	}
-	find := newBaseFinder(env, opts.baseFlags).find(ctx)
-	result := lintResult{Files: len(files), Findings: []mesh.Finding{}}
+	l := linter{controls: controls, find: newBaseFinder(env, opts.baseFlags).find(ctx), policies: map[string]*policy.Document{}}
+	result := lintResult{Files: len(files), Findings: append([]mesh.Finding{}, passed...)}
 	progress := env.IO.Progress()
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		progress.Step("checking %s", file)
-		findings, err := lintFile(file, controls, find)
+		findings, err := l.file(file)
 		if err != nil {
 			progress.Done()
 			return err
@@ -139,40 +140,74 @@ func printLint(env *command.Env, opts *lintOptions, r lintResult) error {
 	return err
 }
 
-// sourceFiles lists the files that the paths stand for, each once.
-func sourceFiles(paths []string) ([]string, error) {
+// sourceFiles lists the files that the paths stand for, each once. The findings
+// are about what lies in a directory and cannot be read.
+func sourceFiles(paths []string) ([]string, []mesh.Finding, error) {
 	var files []string
+	var passed []mesh.Finding
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, fileError(path, err)
+			return nil, nil, fileError(path, err)
 		}
 		if !info.IsDir() {
 			files = append(files, path)
 			continue
 		}
-		before := len(files)
+		before := len(files) + len(passed)
 		err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
-			if d.IsDir() && name != path && (strings.HasPrefix(d.Name(), ".") || publish.IsKeptBase(name)) {
-				return filepath.SkipDir
+			if d.IsDir() {
+				if name != path && (strings.HasPrefix(d.Name(), ".") || publish.IsKeptBase(name)) {
+					return filepath.SkipDir
+				}
+				return nil
 			}
-			if ext := filepath.Ext(name); !d.IsDir() && (ext == ".yaml" || ext == ".yml") {
+			if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" {
+				return nil
+			}
+			if finding := unreadable(name); finding != nil {
+				passed = append(passed, *finding)
+			} else {
 				files = append(files, name)
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("looking for policies: %w", err)
+			return nil, nil, fmt.Errorf("looking for policies: %w", err)
 		}
-		if len(files) == before {
-			return nil, mesh.Errorf(mesh.CodeNotFound, "%s holds no .yaml file", path).WithHint("start a policy with `mesh policy init " + path + "`")
+		if len(files)+len(passed) == before {
+			return nil, nil, mesh.Errorf(mesh.CodeNotFound, "%s holds no .yaml file", path).WithHint("start a policy with `mesh policy init " + path + "`")
 		}
 	}
 	slices.Sort(files)
-	return slices.Compact(files), nil
+	return slices.Compact(files), passed, nil
+}
+
+// unreadable says why what lies in a directory is no source file: a link that
+// leads nowhere, or a pipe, which whoever reads it would wait for. Nil for a file.
+func unreadable(name string) *mesh.Finding {
+	f := mesh.Finding{Position: mesh.Position{File: name}, Level: mesh.LevelError, Rule: "no-file"}
+	switch info, err := os.Stat(name); {
+	case err != nil:
+		f.Message, f.Hint = "the file cannot be read: "+reason(err), "correct the link, or remove it"
+	case info.Mode().IsRegular(), info.IsDir():
+		return nil
+	default:
+		f.Message, f.Hint = "it is not a regular file, so nothing in it was checked", "put the file itself into the directory, or rename what is no policy"
+	}
+	return &f
+}
+
+// reason is what an error of the file system says beside the path.
+func reason(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
 }
 
 // fileError says what a person can do about a file that cannot be read.
@@ -183,10 +218,17 @@ func fileError(path string, err error) error {
 	return mesh.Errorf(mesh.CodeInvalid, "reading %s: %w", path, err)
 }
 
-// lintFile checks one source file, by what its name says it is.
-func lintFile(file string, controls policy.ControlIndex, find publish.BaseFunc) ([]mesh.Finding, error) {
+// linter checks source files.
+type linter struct {
+	controls policy.ControlIndex
+	find     publish.BaseFunc
+	policies map[string]*policy.Document // that cases are about, by path; nil for one that cannot be read
+}
+
+// file checks one source file, by what its name says it is.
+func (l *linter) file(file string) ([]mesh.Finding, error) {
 	if filepath.Base(file) == bundleFile {
-		_, findings, err := publish.Load(filepath.Dir(file), publish.LoadOptions{Controls: controls, Base: find})
+		_, findings, err := publish.Load(filepath.Dir(file), publish.LoadOptions{Controls: l.controls, Base: l.find})
 		return findings, err
 	}
 	src, err := readSource(file)
@@ -194,46 +236,74 @@ func lintFile(file string, controls policy.ControlIndex, find publish.BaseFunc) 
 		return nil, err
 	}
 	if strings.HasSuffix(file, casesSuffix) {
-		_, findings := cases.Parse(file, src)
-		return findings, nil
+		return l.cases(file, src), nil
 	}
-	_, findings, err := lintPolicy(file, src, controls, find)
+	_, findings, err := lintPolicy(file, src, l.controls, l.find)
 	return findings, err
 }
 
-// lintPolicy parses a policy, merges it with what it extends, and checks what
-// it means.
-func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publish.BaseFunc) (*policy.Document, []mesh.Finding, error) {
-	whole, findings, err := parseWhole(file, src, find)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case whole == nil:
-		return nil, append(findings, lintRest(file, src, controls)...), nil
+// cases checks a file of cases, and whether the policy has the rules it names.
+func (l *linter) cases(file string, src []byte) []mesh.Finding {
+	suite, findings := cases.Salvage(file, src)
+	if suite == nil {
+		return findings
 	}
-	return whole, append(findings, engine.Lint(whole, controls)...), nil
+	about := bundledPolicy(file)
+	if suite.Policy != "" {
+		about = filepath.Join(filepath.Dir(file), filepath.FromSlash(suite.Policy))
+	}
+	if doc := l.policy(about); doc != nil {
+		findings = append(findings, suite.Lint(doc)...)
+	}
+	return findings
+}
+
+// policy reads a policy that cases are about; nil if it cannot be read. What is
+// wrong with it is said where it is checked itself.
+func (l *linter) policy(file string) *policy.Document {
+	doc, known := l.policies[file]
+	if known || file == "" {
+		return doc
+	}
+	if src, err := readSource(file); err == nil {
+		doc, _, _, _ = publish.ReadPolicy(file, src, publish.BesideSources(filepath.Dir(file), l.find))
+	}
+	l.policies[file] = doc
+	return doc
+}
+
+// bundledPolicy returns the policy of the bundle that a file of cases lies in;
+// "" if it lies in none.
+func bundledPolicy(file string) string {
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, bundleFile)); err == nil {
+			return filepath.Join(dir, bundle.RulesTitle)
+		}
+		if filepath.Dir(dir) == dir {
+			return ""
+		}
+	}
+}
+
+// lintPolicy parses a policy, merges it with what it extends, and checks what
+// it means. The document is partial, or nil, if any finding is an error of its
+// form.
+func lintPolicy(file string, src []byte, controls policy.ControlIndex, find publish.BaseFunc) (*policy.Document, []mesh.Finding, error) {
+	doc, _, findings, err := publish.ReadPolicy(file, src, publish.BesideSources(filepath.Dir(file), find))
+	if doc != nil {
+		findings = append(findings, engine.Lint(doc, controls)...)
+	}
+	return doc, findings, err
 }
 
 // parseWhole parses a policy and merges it with what it extends, which may lie
 // beside it. The document is nil if any finding is an error.
 func parseWhole(file string, src []byte, find publish.BaseFunc) (*policy.Document, []mesh.Finding, error) {
-	doc, findings := policy.Parse(file, src)
-	if doc == nil {
-		return nil, findings, nil
+	doc, _, findings, err := publish.ReadPolicy(file, src, publish.BesideSources(filepath.Dir(file), find))
+	if mesh.HasErrors(findings) {
+		doc = nil
 	}
-	whole, _, found, err := publish.Resolve(doc, publish.BesideSources(filepath.Dir(file), find))
-	return whole, append(findings, found...), err
-}
-
-// lintRest reports the errors in what can be read of a policy whose shape is at
-// fault. Warnings wait: they may come of what is missing.
-func lintRest(file string, src []byte, controls policy.ControlIndex) []mesh.Finding {
-	rest, findings := policy.Salvage(file, src)
-	if rest == nil || rest.Extends != nil {
-		return nil
-	}
-	findings = append(findings, engine.Lint(rest, controls)...)
-	return slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.Level != mesh.LevelError })
+	return doc, findings, err
 }
 
 // readSource reads a source file. Of one that is larger than a policy may be

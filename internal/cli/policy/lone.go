@@ -49,12 +49,20 @@ func (l *lone) read(name string, itself bool) error {
 	if err != nil {
 		return err
 	}
-	suite, findings := cases.Parse(name, src)
+	suite, findings := cases.Salvage(name, src)
 	l.report.Findings = append(l.report.Findings, findings...)
 	if suite == nil {
+		if itself {
+			return unrunnable(name, l.report.Findings)
+		}
 		return nil
 	}
 	about := filepath.Join(filepath.Dir(name), filepath.FromSlash(suite.Policy))
+	if itself && suite.Policy == "" {
+		if about = bundledPolicy(name); about == "" {
+			return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not say which policy its cases are for", name).WithHint("write `policy: policy.yaml` into it").WithFindings(findings)
+		}
+	}
 	if itself {
 		l.policy = about
 	}
@@ -67,6 +75,9 @@ func (l *lone) read(name string, itself bool) error {
 // run compiles the policy and runs the suites into the report.
 func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publish.BaseFunc) error {
 	src, err := readSource(l.policy)
+	if err != nil && mesh.HasErrors(l.report.Findings) {
+		return unrunnable(l.policy, l.report.Findings)
+	}
 	if err != nil {
 		return err
 	}
@@ -76,7 +87,12 @@ func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publi
 	}
 	l.report.Findings = append(l.report.Findings, findings...)
 	if mesh.HasErrors(l.report.Findings) {
-		return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", l.policy).WithFindings(inOrder(l.report.Findings))
+		for _, s := range l.suites {
+			if doc != nil {
+				l.report.Findings = append(l.report.Findings, s.Lint(doc)...)
+			}
+		}
+		return unrunnable(l.policy, l.report.Findings)
 	}
 	if len(l.suites) == 0 {
 		return mesh.Errorf(mesh.CodeNotFound, "there are no cases for %s", l.policy).
@@ -95,4 +111,19 @@ func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publi
 // mutate tries the mutants of the policy that run has compiled.
 func (l *lone) mutate(ctx context.Context, progress func(done, total int)) (*cases.Mutation, error) {
 	return cases.Mutate(ctx, l.program, l.suites, progress)
+}
+
+// unrunnable says that cases cannot be run, and whose fault that is.
+func unrunnable(path string, findings []mesh.Finding) error {
+	message := "the cases of %s are malformed"
+	for _, f := range findings {
+		switch {
+		case f.Level != mesh.LevelError, strings.HasSuffix(f.File, casesSuffix):
+		case filepath.Base(f.File) == bundleFile:
+			message = "%s is no bundle yet"
+		default:
+			return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", path).WithFindings(inOrder(findings))
+		}
+	}
+	return mesh.Errorf(mesh.CodePolicyInvalid, message, path).WithFindings(inOrder(findings))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,8 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
+	"github.com/ai-agent-mesh/mesh/registry/bundle"
+	"github.com/ai-agent-mesh/mesh/registry/strictyaml"
 )
 
 // testOptions are the arguments of `policy test`.
@@ -249,13 +252,23 @@ func check(ctx context.Context, path string, controls policy.ControlIndex, find 
 		return nil, err
 	}
 	if source == nil {
-		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", path).WithFindings(findings)
+		return nil, unrunnable(path, withoutRef(path, findings))
 	}
 	report, err := source.Check(ctx)
 	if report != nil {
 		report.Findings = append(findings, report.Findings...)
 	}
 	return &checked{report: report, mutate: source.Mutate}, err
+}
+
+// withoutRef says what to do about a missing bundle.yaml where there is no --ref.
+func withoutRef(path string, findings []mesh.Finding) []mesh.Finding {
+	for i, f := range findings {
+		if f.Rule == strictyaml.RuleMissing && f.File == filepath.Join(path, bundleFile) && f.Line == 0 {
+			findings[i].Hint = "write namespace, name and version into it, or test the policy by itself: mesh policy test " + filepath.Join(path, bundle.RulesTitle)
+		}
+	}
+	return findings
 }
 
 // verdict says why the run fails; nil if it does not.

@@ -1,0 +1,100 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh/internal/cli/command"
+	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+)
+
+// TestLintSaysEverything lints a bundle with one fault of every kind: no fault
+// hides another one, whichever stage finds it, and none is said twice.
+func TestLintSaysEverything(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("testdata", "faulty")
+	streams, _, out, _ := iostreams.Test()
+	err := lintRun(t.Context(), command.NewEnv(streams), &lintOptions{Paths: []string{dir}, JSON: true})
+	if command.ExitCode(err) != command.ExitPolicyInvalid {
+		t.Fatalf("it ends with %v", err)
+	}
+	var result lintResult
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range result.Findings {
+		got = append(got, fmt.Sprintf("%s:%d:%d %s", strings.TrimSuffix(filepath.Base(f.File), ".yaml"), f.Line, f.Column, f.Rule))
+	}
+	want := []string{
+		"bundle:3:10 bundle-version",
+		"bundle:4:1 unknown-key",
+		"policy:1:1 yaml-directive",
+		"policy:3:10 unknown-version",
+		"policy:6:10 wrong-value",
+		"policy:7:14 yaml-alias",
+		"policy:9:3 reserved-id",
+		"policy:10:49 yaml-value",
+		"policy:11:17 wrong-value",
+		"policy:12:28 wrong-value",
+		"policy:13:36 yaml-value",
+		"policy:14:30 param-value",
+		"policy:16:3 unknown-rule",
+		"policy:17:38 unknown-control",
+		"policy:20:23 wrong-type",
+		"policy:22:5 duplicate-key",
+		"policy:23:28 duplicate-value",
+		"policy:25:17 unknown-key",
+		"policy:25:46 wrong-value",
+		"policy:26:24 yaml-tag",
+		"policy:27:5 unknown-key",
+		"policy:29:15 yaml-key",
+		"policy:29:15 no-controls",
+		"policy:31:34 cel-unknown-field",
+		"policy:32:12 duplicate-id",
+		"policy:32:41 cel-type",
+		"policy:33:12 reserved-id",
+		"policy:33:40 cel-syntax",
+		"policy:34:22 unknown-key",
+		"policy:35:57 yaml-alias",
+		"policy:35:74 wrong-value",
+		"policy:36:44 cel-unknown-field",
+		"policy:36:62 cel-unknown-name",
+		"policy:38:61 unknown-control",
+		"policy:39:12 wrong-value",
+		"policy:39:55 cel-regex",
+		"policy:40:7 missing-key",
+		"policy:40:38 cel-regex",
+		"policy:41:30 cel-has",
+		"policy:41:77 unusual-action-type",
+		"policy:41:108 unknown-key",
+		"policy:43:80 yaml-value",
+		"policy:44:26 unreachable-rule",
+		"policy:45:7 wrong-type",
+		"policy:47:9 wrong-value",
+		"policy:50:7 duplicate-action",
+		"policy:51:21 misplaced-key",
+		"policy:52:1 unknown-key",
+		"policy_test:2:1 unknown-key",
+		"policy_test:6:12 unknown-key",
+		"policy_test:9:25 unknown-rule",
+		"policy_test:11:47 unknown-key",
+		"policy_test:11:70 yaml-value",
+		"policy_test:12:27 duplicate-key",
+		"policy_test:13:11 duplicate-name",
+		"policy_test:14:54 wrong-type",
+		"policy_test:15:26 missing-key",
+		"policy_test:16:5 wrong-type",
+		"policy_test:17:5 missing-key",
+		"policy_test:17:37 unknown-rule",
+		"policy_test:17:54 yaml-alias",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
