@@ -84,6 +84,8 @@ type Predicate struct {
 	Name    string   `json:"name"`
 	Answer  string   `json:"answer"` // true, false or error
 	Because []string `json:"because"`
+	// Fields are what Because says in words.
+	Fields []mesh.FieldValue `json:"fields"`
 }
 
 // Explain decides the action in both phases and says how.
@@ -159,14 +161,18 @@ type explainer struct {
 	tests       map[*term.Term]*lower.Test
 }
 
-func (x *explainer) truth(t *term.Term) lower.Truth {
+func (x *explainer) test(t *term.Term) *lower.Test {
 	test := x.tests[t]
 	if test == nil {
 		test = lower.NewTest(t, x.definitions)
 		x.tests[t] = test
 	}
-	return test.Truth(x.ctx, x.action)
+	return test
 }
+
+func (x *explainer) truth(t *term.Term) lower.Truth { return x.test(t).Truth(x.ctx, x.action) }
+
+func (x *explainer) reasons(t *term.Term) []lower.Reason { return x.test(t).Reasons(x.ctx, x.action) }
 
 func (x *explainer) rule(r *engine.RuleInfo, d *decision) Rule {
 	out := Rule{
@@ -247,13 +253,28 @@ func (x *explainer) clause(t *term.Term) Clause {
 	for _, r := range t.Reads() {
 		out.Fields = append(out.Fields, mesh.FieldValue{Field: r.Path(), Value: r.ValueIn(x.action)})
 	}
+	if out.Truth != "true" {
+		out.Fields = engine.Further(out.Fields, x.elements(t))
+	}
 	seen := map[string]bool{}
 	t.Walk(func(t *term.Term) bool {
 		if t.Op == term.Predicate && !seen[t.Name] {
 			seen[t.Name] = true
-			out.Predicates = append(out.Predicates, Predicate{Name: t.String(), Answer: x.truth(t).String(), Because: x.because(t)})
+			reasons := x.reasons(t)
+			out.Predicates = append(out.Predicates, Predicate{
+				Name: t.String(), Answer: x.truth(t).String(), Because: because(reasons), Fields: engine.Further([]mesh.FieldValue{}, reasons),
+			})
 		}
 		return true
 	})
 	return out
+}
+
+// elements are those of lists and maps that a clause is decided by, without what
+// the predicates in it look at: these say so themselves.
+func (x *explainer) elements(t *term.Term) []lower.Reason {
+	if asks(t) {
+		return nil
+	}
+	return x.reasons(t)
 }

@@ -256,10 +256,7 @@ func (p tracePrinter) clause(part string, c explain.Clause) {
 // clauseText says what the fields of a clause hold and, unless that is what it
 // wants, what it wants.
 func clauseText(c explain.Clause) string {
-	var parts []string
-	for _, f := range c.Fields {
-		parts = append(parts, f.Field+" is "+explain.ValueText(f.Value))
-	}
+	parts := explain.Found(c.Fields)
 	for _, q := range c.Predicates {
 		answer := map[string]string{"true": "holds", "false": "does not hold"}[q.Answer]
 		if answer == "" {
