@@ -180,7 +180,19 @@ func TestWhatWouldAllow(t *testing.T) {
 		{"another field's value", `    - {id: a, require: 'has(data.purpose) && has(data.consent.purposes) && data.purpose in data.consent.purposes'}`,
 			`{"action":{"type":"data.read"},"data":{"purpose":"x","consent":{"purposes":["y","z"]}}}`,
 			[]string{"data.purpose = y or z", `data.consent.purposes = ["y", "z", "x"]`}},
-		{"an element", `    - {id: a, require: 'has(actor.groups) && "admin" in actor.groups'}`, `{"action":{"type":"data.read"},"actor":{"groups":["x"]}}`, []string{`actor.groups = ["admin"]`}},
+		{"an element", `    - {id: a, require: 'has(actor.groups) && "admin" in actor.groups'}`, `{"action":{"type":"data.read"},"actor":{"groups":["x"]}}`, []string{`actor.groups = ["x", "admin"]`}},
+		{"elements to leave out", `    - {id: a, require: 'has(data.fields) && !data.fields.exists(f, f in ["ssn", "dob"])'}`,
+			`{"action":{"type":"data.read"},"data":{"fields":["name","ssn","mail","dob"]}}`, []string{`data.fields = ["name", "mail"]`}},
+		{"an absent list", `    - {id: a, require: 'has(data.fields) && !data.fields.exists(f, f in ["ssn", "dob"])'}`,
+			`{"action":{"type":"data.read"}}`, []string{`data.fields: without any of ssn, dob (for example [])`}},
+		{"an argument to leave out", `    - {id: a, require: 'has(tool.args) && tool.args.all(a, a in ["to"])'}`,
+			`{"action":{"type":"tool.call"},"tool":{"args":{"to":"x","cc":"y"}}}`, []string{"tool.args.cc left out"}},
+		{"a field of an absent object", `    - {id: a, require: 'has(data.consent.given) && data.consent.given'}`, `{"action":{"type":"data.read"}}`, []string{"data.consent.given = true"}},
+		{"an object", `    - {id: a, require: 'has(data.consent)'}`, `{"action":{"type":"data.read"}}`, []string{"data.consent: stated (for example {})"}},
+		{"no personal data", `    - {id: a, when: personalData(), require: 'has(data.purpose) && has(data.region)'}`, `{"action":{"type":"data.read"}}`,
+			[]string{"avoids data.categories = []"}},
+		{"what no rule looks at then", `    - {id: a, when: 'has(tool.name) && tool.name == "pay"', require: 'false'}`, `{"action":{"type":"tool.call"},"tool":{"name":"pay"}}`,
+			[]string{"avoids tool.name = other", "avoids tool.name left out"}},
 		{"one field that two rules look at", `    - {id: a, require: 'has(data.purpose) && data.purpose in ["x", "y"]'}
     - {id: b, require: 'has(data.purpose) && data.purpose in ["y", "z"]'}`, `{"action":{"type":"data.read"}}`, []string{"data.purpose = y"}},
 		{"not one change alone", `    - {id: a, require: 'has(data.purpose) && data.purpose == "x"'}
@@ -199,6 +211,10 @@ func TestWhatWouldAllow(t *testing.T) {
 			r := explain.WhatWouldAllow(t.Context(), p, action(t, tt.action))
 			var got []string
 			for _, c := range r.Changes {
+				if c.Avoids {
+					got = append(got, "avoids "+c.String())
+					continue
+				}
 				got = append(got, c.String())
 			}
 			if r.Best != nil {
@@ -275,6 +291,9 @@ func checkChange(t *testing.T, p *engine.Program, a *mesh.Action, c explain.Chan
 	}
 	for _, v := range values {
 		value := space.Stated(v)
+		if m, ok := v.(map[string]any); ok && len(m) == 0 && !space.PlaceAt(c.Field).Takes(m) || cmp.Equal(v, json.RawMessage("null")) {
+			value = space.Stated(nil) // as the space has it
+		}
 		if c.Remove {
 			value = space.Absent()
 		}
