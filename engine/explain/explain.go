@@ -144,6 +144,12 @@ func (d *decision) evaluation(policyID string) *mesh.PolicyEvaluation {
 	return nil
 }
 
+func (d *decision) violates(r *engine.RuleInfo) bool {
+	return slices.ContainsFunc(slices.Concat(d.inline.Violations, d.deferred.Violations), func(v mesh.Violation) bool {
+		return v.PolicyID == r.PolicyID && v.RuleID == r.ID
+	})
+}
+
 func (d *decision) failure(r *engine.RuleInfo) string {
 	for _, e := range slices.Concat(d.inline.Errors, d.deferred.Errors) {
 		if e.PolicyID == r.PolicyID && e.RuleID == r.ID {
@@ -182,37 +188,41 @@ func (x *explainer) rule(r *engine.RuleInfo, d *decision) Rule {
 	if out.Controls == nil {
 		out.Controls = []mesh.ControlID{}
 	}
+	if r.ID == policy.RuleDefault { // whose parts are the conditions of all others
+		if out.Outcome = Ignored; d.violates(r) {
+			out.Outcome = Violated
+		}
+		return out
+	}
 	looks, demand := term.Constant(true), term.Constant(true)
-	byDefault := r.ID == policy.RuleDefault // whose parts are the conditions of all others
 	if r.When != nil {
 		looks = r.When
 	}
 	for _, part := range parts(looks) {
-		if !byDefault {
-			out.When = append(out.When, x.clause(part))
-		}
+		out.When = append(out.When, x.clause(part))
 	}
 	if r.Require != nil {
 		demand = r.Require
 	}
 	for _, clause := range lower.Clauses(demand) {
-		if !byDefault {
-			out.Require = append(out.Require, x.clause(term.Disjunction(clause...)))
-		}
+		out.Require = append(out.Require, x.clause(term.Disjunction(clause...)))
 	}
-	switch x.truth(looks) {
-	case lower.False:
-		out.Outcome = Ignored
-		return out
-	case lower.Error:
-		out.Outcome = Failed
-		return out
-	}
-	out.Outcome = map[lower.Truth]Outcome{lower.True: Satisfied, lower.False: Violated, lower.Error: Failed}[x.truth(demand)]
+	out.Outcome = x.outcome(looks, demand)
 	if out.Outcome == Satisfied {
 		out.Obligations = r.Obligations
 	}
 	return out
+}
+
+// outcome is what becomes of a rule by its two parts.
+func (x *explainer) outcome(looks, demand *term.Term) Outcome {
+	switch x.truth(looks) {
+	case lower.False:
+		return Ignored
+	case lower.Error:
+		return Failed
+	}
+	return map[lower.Truth]Outcome{lower.True: Satisfied, lower.False: Violated, lower.Error: Failed}[x.truth(demand)]
 }
 
 // parts returns what a condition is the conjunction of, as its author wrote it

@@ -227,6 +227,48 @@ func TestWhatWouldAllow(t *testing.T) {
 	}
 }
 
+// base is a resolver that knows a single base.
+type base string
+
+func (b base) Base(mesh.BundleRef, mesh.Digest) ([]byte, error) { return []byte(b), nil }
+
+// TestDefaultOfProfile holds that the rules that a profile adds to a base that
+// denies by default are no reason why the default does not look at an action.
+func TestDefaultOfProfile(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	profile, findings := policy.Parse("p.yaml", []byte(head+"extends: acme/base@sha256:"+strings.Repeat("0", 64)+
+		"\nrules: {custom: [{id: added, when: 'action.type == \"tool.call\"', require: 'has(tool.name)'}]}\n"))
+	if profile == nil {
+		t.Fatal(findings)
+	}
+	doc, findings := policy.Resolve(profile, base(head+"default: deny\nrules: {custom: [{id: reads, when: 'action.type == \"data.read\" && data.region == \"eu\"', require: 'true'}]}\n"))
+	if doc == nil {
+		t.Fatal(findings)
+	}
+	p, err := engine.Compile([]engine.Policy{{ID: "a/p", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for src, want := range map[string][]string{
+		`{"action":{"type":"tool.call"},"tool":{"name":"x"}}`:        {"a/p enforce deny: violated: default", "reads ignored", "  when false: wanted data.read; action.type=tool.call", "added satisfied", "  when true: wanted tool.call; action.type=tool.call", "  require true: wanted stated; tool.name=x", "default violated"},
+		`{"action":{"type":"data.read"},"data":{"region":"eu"}}`:     {"a/p enforce allow: satisfied: reads", "reads satisfied", "  when true: wanted data.read; action.type=data.read", "  when true: wanted eu; data.region=eu", "added ignored", "  when false: wanted tool.call; action.type=data.read", "default ignored"},
+		`{"action":{"type":"data.read"},"data":{"purpose":"other"}}`: nil,
+	} {
+		tr := explain.Explain(t.Context(), p, action(t, src))
+		if want == nil { // the rule that fails may look at it
+			if last := tr.Policies[0].Rules[2]; last.Outcome != explain.Ignored || tr.Policies[0].Decision != mesh.EvaluationError {
+				t.Errorf("%s: default is %s, the policy says %s", src, last.Outcome, tr.Policies[0].Decision)
+			}
+			continue
+		}
+		tr.Remedy = explain.Remedy{}
+		if diff := cmp.Diff(want, lines(tr)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", src, diff)
+		}
+	}
+}
+
 // TestModes holds that only rules of policies in enforce mode are in the way of
 // an action that is denied, and all of them of one that is let through.
 func TestModes(t *testing.T) {
@@ -329,8 +371,7 @@ func decided(t *testing.T, p *engine.Program, a *mesh.Action) map[string]explain
 func traced(tr *explain.Trace) map[string]explain.Outcome {
 	out := map[string]explain.Outcome{}
 	for _, r := range tr.Policies[0].Rules {
-		// What is denied by default fails with what another rule fails on.
-		if r.Outcome != explain.Ignored && (r.RuleID != policy.RuleDefault || r.Outcome == explain.Violated) {
+		if r.Outcome != explain.Ignored {
 			out[r.RuleID] = r.Outcome
 		}
 	}
