@@ -104,6 +104,9 @@ type Clause struct {
 type FieldValue struct {
 	Field string `json:"field"`
 	Value any    `json:"value,omitzero"` // nil if the field is absent, and in records
+	// Named is true where the action itself gave the field its name, as it does
+	// to an argument of a tool that no rule speaks of: records leave it out.
+	Named bool `json:"-"`
 }
 
 // RuleError is a rule that failed at run time, for example because it read a

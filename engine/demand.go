@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -11,15 +12,35 @@ import (
 type demand struct {
 	text, wanted string
 	fields       []*term.Term // reads of fields and keys
+	// reasons find what else to name: the elements of lists that loops are
+	// decided by, and what predicates look at. Nil if there is nothing.
+	reasons *lower.Reasons
 }
 
-func demandsOf(clauses []lower.Clause) []demand {
+func demandsOf(clauses []lower.Clause, definitions map[string]*term.Term) []demand {
 	out := make([]demand, len(clauses))
 	for i, c := range clauses {
 		t := term.Disjunction(c...)
 		out[i] = demand{text: t.String(), wanted: t.Wanted(), fields: t.Reads()}
+		if looksFurther(t) {
+			out[i].reasons = lower.NewReasons(t, definitions)
+		}
 	}
 	return out
+}
+
+// looksFurther reports whether a term looks at more than the places that it
+// reads by name.
+func looksFurther(t *term.Term) bool {
+	found := false
+	t.Walk(func(t *term.Term) bool {
+		switch t.Op {
+		case term.Exists, term.All, term.Predicate:
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // clauses says which parts of a rule an action does not meet.
@@ -32,6 +53,25 @@ func (e *expansion) clauses(rule int32, violations []Violation) []mesh.Clause {
 		for j, f := range d.fields {
 			out[i].Fields[j] = mesh.FieldValue{Field: f.Path(), Value: f.ValueIn(e.in.Action())}
 		}
+		if d.reasons != nil {
+			out[i].Fields = Further(out[i].Fields, d.reasons.Of(&e.in.Input))
+		}
 	}
 	return out
+}
+
+// Further returns the fields that a clause reads by name and, behind them, what
+// else it owes its value to.
+func Further(fields []mesh.FieldValue, reasons []lower.Reason) []mesh.FieldValue {
+	seen := map[string]bool{}
+	for _, f := range fields {
+		seen[f.Field] = true
+	}
+	for _, r := range reasons {
+		if !seen[r.Field] {
+			leaf := shape.LeafAt(r.In)
+			fields = append(fields, mesh.FieldValue{Field: r.Field, Value: r.Value, Named: leaf != nil && leaf.Kind == shape.FreeForm})
+		}
+	}
+	return fields
 }

@@ -162,7 +162,10 @@ func FuzzExpression(f *testing.F) {
 		`[0, 1].exists(x, 1 / x == 1) ? .5 < 1.0 : '''a''' in ["""b"""]`, `!has(data.purpose) || data.purpose.matches("^[a-z]+$")`,
 		`timestamp.getHours("Europe/Oslo") >= 6 && size(context.x) - 1 < int("5")`, `content.findings.filter(f, f.count > 1).map(f, f.type) == []`,
 		`dyn("").all(x, x == "a") || tool.args.tags.all(x, x.startsWith("p"))`, `[dyn("")].all(x, x.map(y, y) == [])`,
-		`context.tags.filter(t, t != "a").size() == 0 || has(context.text) && context.text.exists_one(k, k == "")`} {
+		`context.tags.filter(t, t != "a").size() == 0 || has(context.text) && context.text.exists_one(k, k == "")`,
+		`["amount", "to"].all(a, a in tool.args)`, `tool.args.all(a, a in ["amount"] && a != "x")`, `context.exists(k, k.startsWith("a") || 1 / size(k) > 0)`,
+		`["eu", "us"].exists(r, data.region == r || data.region.endsWith("-" + r))`, `data.fields.exists(f, ["a", "b"].all(p, f.contains(p)))`,
+		`["a"].all(tool, tool in context) && [1, 2].exists(n, [n].all(m, m == n && tool.args.x == n))`, `["a", "b"].all(d, data.fields.exists(d, d == "a"))`} {
 		f.Add(seed, uint64(1))
 	}
 	compared := backends(f)

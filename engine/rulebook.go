@@ -68,7 +68,7 @@ func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
 	b.matcher = lower.Build(lowered, opts)
 	b.demands = make([][]demand, len(b.rules))
 	for i := range b.rules {
-		b.demands[i] = demandsOf(b.matcher.Demands(i))
+		b.demands[i] = demandsOf(b.matcher.Demands(i), opts.Definitions)
 	}
 	return b
 }

@@ -31,7 +31,8 @@ type RuleInfo struct {
 
 // Rules returns the rules of the program, by policy and in the order of the
 // document. Of a policy that denies by default the last one is "default": it
-// looks at what no other looks at, and demands the impossible.
+// looks at what no other looks at, but for those that a profile adds to its
+// base, and demands the impossible.
 func (p *Program) Rules() []RuleInfo {
 	var out []RuleInfo
 	for _, c := range p.policies {
@@ -40,10 +41,12 @@ func (p *Program) Rules() []RuleInfo {
 			info := r.info(c)
 			info.When, info.Require = termOf(r.when, r.records), termOf(r.require, r.records)
 			info.Params, info.Written = r.written()
+			if out = append(out, info); r.added {
+				continue
+			}
 			if whens = append(whens, info.When); info.When == nil {
 				whens[len(whens)-1] = term.Constant(true)
 			}
-			out = append(out, info)
 		}
 		if c.info.DenyByDefault {
 			info := c.byDefault.info(c)

@@ -53,7 +53,7 @@ func (t *Trial) Use(m *Mutant) {
 		t.after = newAlone(m.changed)
 		book.rules, book.demands = slices.Clone(base.rules), slices.Clone(base.demands)
 		book.rules[t.number] = m.changed
-		book.demands[t.number] = demandsOf(t.after.matcher.Demands(0))
+		book.demands[t.number] = demandsOf(t.after.matcher.Demands(0), definitions(Bitmaps))
 	}
 }
 

@@ -205,7 +205,7 @@ cases:
 			{Clause: "has(egress.tls) && egress.tls", Violated: 1, Met: 1},
 		}},
 		{PolicyID: "acme/egress", RuleID: "host", NotFired: 2, Looked: 2, Hint: "add a case that violates it", Clauses: []cases.ClauseCoverage{
-			{Clause: `egress.host.endsWith(".example.com")`, Met: 2, Hint: "add a case where `egress.host.endsWith(\".example.com\")` is false"},
+			{Clause: `egress.host.endsWith(".example.com")`, Met: 2, Hint: "add a case where egress.host does not end with .example.com"},
 		}},
 		{PolicyID: "acme/egress", RuleID: "mask", Fired: 1, NotFired: 1, Looked: 1, Clauses: []cases.ClauseCoverage{}},
 	}

@@ -58,17 +58,17 @@ func TestClauseCoverage(t *testing.T) {
 		}},
 		{"all is met", `{tool: {name: refund, args: {amount: 500}}, approval: {approver: ann}, data: {region: eu}}`, map[string]cases.ClauseCoverage{
 			amount:   {Met: 1, Hint: "add a case where tool.args.amount is absent or more than 500"},
-			approved: {Met: 1, Hint: "add a case where `approval.approver != \"\" || has(actor.mfa) && actor.mfa` is false"},
+			approved: {Met: 1, Hint: "add a case where approval.approver is \"\" and (actor.mfa is absent or false)"},
 			region:   {Met: 1, Hint: "add a case where data.region is absent or none of eu, us"},
 		}},
 		{"two are violated", `{tool: {name: refund, args: {amount: 501}}, approval: {approver: ann}, data: {region: cn}}`, map[string]cases.ClauseCoverage{
 			amount:   {Violated: 1, Hint: "add a case where tool.args.amount is at most 500"},
-			approved: {Met: 1, Hint: "add a case where `approval.approver != \"\" || has(actor.mfa) && actor.mfa` is false"},
+			approved: {Met: 1, Hint: "add a case where approval.approver is \"\" and (actor.mfa is absent or false)"},
 			region:   {Violated: 1, Hint: "add a case where data.region is one of eu, us"},
 		}},
 		{"one has no value, one is violated", `{tool: {name: refund, args: {amount: 501}}, data: {region: eu}}`, map[string]cases.ClauseCoverage{
 			amount:   {Violated: 1, Hint: "add a case where tool.args.amount is at most 500"},
-			approved: {Hint: "add a case where `approval.approver != \"\" || has(actor.mfa) && actor.mfa` is false"},
+			approved: {Hint: "add a case where approval.approver is \"\" and (actor.mfa is absent or false)"},
 			region:   {Met: 1, Hint: "add a case where data.region is absent or none of eu, us"},
 		}},
 	}

@@ -1,129 +1,106 @@
 package explain
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
-	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// because says what a term owes its truth to: each field with what it says, in
-// the order of the text.
-func (x *explainer) because(t *term.Term) []string {
-	r := reasons{said: map[string]string{}}
-	x.collect(t, &r)
-	out := make([]string, len(r.fields))
-	for i, field := range r.fields {
-		out[i] = field + " " + r.said[field]
+// because says what a term owes its value to: each field with what it says, the
+// elements of a list together.
+func because(reasons []lower.Reason) []string {
+	out := []string{}
+	for i := 0; i < len(reasons); i++ {
+		r := reasons[i]
+		if slices.ContainsFunc(reasons, func(o lower.Reason) bool { return o.In == r.Field }) {
+			continue // its elements say more
+		}
+		if r.In == "" {
+			out = append(out, r.Field+" is "+ValueText(r.Value))
+			continue
+		}
+		elements := []string{heldBy(r)}
+		for ; i+1 < len(reasons) && reasons[i+1].In == r.In; i++ {
+			elements = append(elements, heldBy(reasons[i+1]))
+		}
+		out = append(out, r.In+" holds "+strings.Join(elements, ", "))
 	}
 	return out
 }
 
-// reasons is what is said of fields, the last word of each.
-type reasons struct {
-	fields []string
-	said   map[string]string
-}
-
-func (r *reasons) add(field, says string) {
-	if _, ok := r.said[field]; !ok {
-		r.fields = append(r.fields, field)
+// heldBy is an element of a list in a sentence: what it is, or of a key of a map
+// its name.
+func heldBy(r lower.Reason) string {
+	if strings.HasSuffix(r.Field, "]") {
+		return ValueText(r.Value)
 	}
-	r.said[field] = says
+	return strings.TrimPrefix(r.Field, r.In+".")
 }
 
-func (x *explainer) collect(t *term.Term, r *reasons) {
-	switch t.Op {
-	case term.Not:
-		x.collect(t.Args[0], r)
-	case term.And, term.Or:
-		x.collectJoin(t, r)
-	case term.Cond:
-		x.collect(t.Args[0], r)
-		switch x.truth(t.Args[0]) {
-		case lower.True:
-			x.collect(t.Args[1], r)
-		case lower.False:
-			x.collect(t.Args[2], r)
+// Found says what the fields of a clause say. Of a list or map of which it names
+// what is in the way, it leaves out the rest.
+func Found(fields []mesh.FieldValue) []string {
+	var out []string
+	for i, f := range fields {
+		if !named(fields, i) {
+			out = append(out, f.Field+" is "+ValueText(f.Value))
 		}
-	case term.Predicate:
-		if definition := x.definitions[t.Name]; definition != nil {
-			x.collect(definition, r)
-		}
-	case term.Exists, term.All:
-		x.collectLoop(t, r)
+	}
+	return out
+}
+
+// named reports whether a later field is an element of the list or a key of the
+// map that a field is.
+func named(fields []mesh.FieldValue, i int) bool {
+	switch fields[i].Value.(type) {
+	case []string, []mesh.ContentFinding, []any, map[string]any:
 	default:
-		for _, read := range t.Reads() {
-			r.add(read.Path(), "is "+ValueText(read.ValueIn(x.action)))
+		return false
+	}
+	for _, other := range fields[i+1:] {
+		rest, within := strings.CutPrefix(other.Field, fields[i].Field)
+		if within && (strings.HasPrefix(rest, "[") || strings.HasPrefix(rest, ".")) {
+			return true
 		}
 	}
+	return false
 }
 
-// collectJoin looks at what decides: one part that does, or else all of them.
-func (x *explainer) collectJoin(t *term.Term, r *reasons) {
-	truth := x.truth(t)
-	alone := map[term.Op]lower.Truth{term.And: lower.False, term.Or: lower.True}[t.Op]
-	for _, a := range t.Args {
-		switch v := x.truth(a); {
-		case truth == alone && v == alone, truth == lower.Error && v == lower.Error:
-			x.collect(a, r)
-			return
-		case truth != alone && truth != lower.Error:
-			x.collect(a, r)
-		}
-	}
-}
+// maxValue bounds the characters of a value in a sentence.
+const maxValue = 200
 
-// collectLoop names the elements that decide.
-func (x *explainer) collectLoop(t *term.Term, r *reasons) {
-	list := t.Args[0]
-	decisive := map[term.Op]lower.Truth{term.Exists: lower.True, term.All: lower.False}[t.Op]
-	value := list.ValueIn(x.action)
-	place := space.PlaceOf(list)
-	if x.truth(t) != decisive || place == (space.Place{}) {
-		r.add(list.Path(), "is "+ValueText(value))
-		return
-	}
-	test := lower.NewTest(t, x.definitions)
-	var found []string
-	alone := func(element any, single any) {
-		if test.Truth(x.ctx, place.With(x.action, space.Stated(single))) == decisive {
-			found = append(found, ValueText(element))
-		}
-	}
-	switch elements := value.(type) {
-	case []string:
-		for _, e := range elements {
-			alone(e, []string{e})
-		}
-	case []mesh.ContentFinding:
-		for _, e := range elements {
-			alone(e, []mesh.ContentFinding{e})
-		}
-	}
-	r.add(list.Path(), "holds "+strings.Join(found, ", "))
-}
-
-// ValueText is a value of an action in a sentence; "absent" for nil.
+// ValueText is a value of an action in a sentence, cut where it is long;
+// "absent" for nil.
 func ValueText(v any) string {
-	switch v := v.(type) {
-	case nil:
+	if v == nil {
 		return "absent"
+	}
+	text := valueText(v)
+	if short := []rune(text); len(short) > maxValue {
+		return string(short[:maxValue]) + "…"
+	}
+	return text
+}
+
+func valueText(v any) string {
+	switch v := v.(type) {
 	case string:
-		if v != "" && !strings.ContainsAny(v, " ,\t\n\"") {
-			return v
-		}
+		return term.TextWords(v)
 	case mesh.ContentFinding:
 		if v.Type != nil {
-			return *v.Type
+			return term.TextWords(*v.Type)
 		}
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
 		return "a value"
 	}
-	return strings.ReplaceAll(strings.Trim(string(text), "\n"), `","`, `", "`)
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), `","`, `", "`)
 }

@@ -84,6 +84,8 @@ type Predicate struct {
 	Name    string   `json:"name"`
 	Answer  string   `json:"answer"` // true, false or error
 	Because []string `json:"because"`
+	// Fields are what Because says in words.
+	Fields []mesh.FieldValue `json:"fields"`
 }
 
 // Explain decides the action in both phases and says how.
@@ -142,6 +144,12 @@ func (d *decision) evaluation(policyID string) *mesh.PolicyEvaluation {
 	return nil
 }
 
+func (d *decision) violates(r *engine.RuleInfo) bool {
+	return slices.ContainsFunc(slices.Concat(d.inline.Violations, d.deferred.Violations), func(v mesh.Violation) bool {
+		return v.PolicyID == r.PolicyID && v.RuleID == r.ID
+	})
+}
+
 func (d *decision) failure(r *engine.RuleInfo) string {
 	for _, e := range slices.Concat(d.inline.Errors, d.deferred.Errors) {
 		if e.PolicyID == r.PolicyID && e.RuleID == r.ID {
@@ -159,14 +167,18 @@ type explainer struct {
 	tests       map[*term.Term]*lower.Test
 }
 
-func (x *explainer) truth(t *term.Term) lower.Truth {
+func (x *explainer) test(t *term.Term) *lower.Test {
 	test := x.tests[t]
 	if test == nil {
 		test = lower.NewTest(t, x.definitions)
 		x.tests[t] = test
 	}
-	return test.Truth(x.ctx, x.action)
+	return test
 }
+
+func (x *explainer) truth(t *term.Term) lower.Truth { return x.test(t).Truth(x.ctx, x.action) }
+
+func (x *explainer) reasons(t *term.Term) []lower.Reason { return x.test(t).Reasons(x.ctx, x.action) }
 
 func (x *explainer) rule(r *engine.RuleInfo, d *decision) Rule {
 	out := Rule{
@@ -176,37 +188,41 @@ func (x *explainer) rule(r *engine.RuleInfo, d *decision) Rule {
 	if out.Controls == nil {
 		out.Controls = []mesh.ControlID{}
 	}
+	if r.ID == policy.RuleDefault { // whose parts are the conditions of all others
+		if out.Outcome = Ignored; d.violates(r) {
+			out.Outcome = Violated
+		}
+		return out
+	}
 	looks, demand := term.Constant(true), term.Constant(true)
-	byDefault := r.ID == policy.RuleDefault // whose parts are the conditions of all others
 	if r.When != nil {
 		looks = r.When
 	}
 	for _, part := range parts(looks) {
-		if !byDefault {
-			out.When = append(out.When, x.clause(part))
-		}
+		out.When = append(out.When, x.clause(part))
 	}
 	if r.Require != nil {
 		demand = r.Require
 	}
 	for _, clause := range lower.Clauses(demand) {
-		if !byDefault {
-			out.Require = append(out.Require, x.clause(term.Disjunction(clause...)))
-		}
+		out.Require = append(out.Require, x.clause(term.Disjunction(clause...)))
 	}
-	switch x.truth(looks) {
-	case lower.False:
-		out.Outcome = Ignored
-		return out
-	case lower.Error:
-		out.Outcome = Failed
-		return out
-	}
-	out.Outcome = map[lower.Truth]Outcome{lower.True: Satisfied, lower.False: Violated, lower.Error: Failed}[x.truth(demand)]
+	out.Outcome = x.outcome(looks, demand)
 	if out.Outcome == Satisfied {
 		out.Obligations = r.Obligations
 	}
 	return out
+}
+
+// outcome is what becomes of a rule by its two parts.
+func (x *explainer) outcome(looks, demand *term.Term) Outcome {
+	switch x.truth(looks) {
+	case lower.False:
+		return Ignored
+	case lower.Error:
+		return Failed
+	}
+	return map[lower.Truth]Outcome{lower.True: Satisfied, lower.False: Violated, lower.Error: Failed}[x.truth(demand)]
 }
 
 // parts returns what a condition is the conjunction of, as its author wrote it
@@ -247,13 +263,28 @@ func (x *explainer) clause(t *term.Term) Clause {
 	for _, r := range t.Reads() {
 		out.Fields = append(out.Fields, mesh.FieldValue{Field: r.Path(), Value: r.ValueIn(x.action)})
 	}
+	if out.Truth != "true" {
+		out.Fields = engine.Further(out.Fields, x.elements(t))
+	}
 	seen := map[string]bool{}
 	t.Walk(func(t *term.Term) bool {
 		if t.Op == term.Predicate && !seen[t.Name] {
 			seen[t.Name] = true
-			out.Predicates = append(out.Predicates, Predicate{Name: t.String(), Answer: x.truth(t).String(), Because: x.because(t)})
+			reasons := x.reasons(t)
+			out.Predicates = append(out.Predicates, Predicate{
+				Name: t.String(), Answer: x.truth(t).String(), Because: because(reasons), Fields: engine.Further([]mesh.FieldValue{}, reasons),
+			})
 		}
 		return true
 	})
 	return out
+}
+
+// elements are those of lists and maps that a clause is decided by, without what
+// the predicates in it look at: these say so themselves.
+func (x *explainer) elements(t *term.Term) []lower.Reason {
+	if asks(t) {
+		return nil
+	}
+	return x.reasons(t)
 }

@@ -105,11 +105,11 @@ func TestExplain(t *testing.T) {
 			"a/shop enforce deny: violated: data_collection.purpose_limitation",
 			"data_collection.purpose_limitation violated",
 			"  when true: wanted one of data.read, data.write, data.export, memory.write, model.call, tool.call, egress; action.type=data.read",
-			"  when true: wanted personalData(); personalData() true because data.categories holds pii",
-			"  require false: wanted not \"\" and one of user_support, billing; data.purpose=curiosity",
+			"  when true: wanted personalData() holds; personalData() true because data.categories holds pii",
+			"  require false: wanted one of user_support, billing; data.purpose=curiosity",
 			"data_collection.prohibited_purposes satisfied",
 			"  when true: wanted one of data.read, data.write, data.export, memory.write, model.call, tool.call, egress; action.type=data.read",
-			"  when true: wanted personalData(); personalData() true because data.categories holds pii",
+			"  when true: wanted personalData() holds; personalData() true because data.categories holds pii",
 			"  require true: wanted not \"\" and none of marketing; data.purpose=curiosity",
 			"refund-limit ignored",
 			"  when false: wanted tool.call; action.type=data.read",
@@ -117,29 +117,29 @@ func TestExplain(t *testing.T) {
 			"four-eyes ignored",
 			"  when false: wanted tool.call; action.type=data.read",
 			"mask satisfied",
-			"  when true: wanted personalData(); personalData() true because data.categories holds pii",
+			"  when true: wanted personalData() holds; personalData() true because data.categories holds pii",
 			"change data.purpose = user_support or billing",
 		}},
 		{"nothing objects", `{"action":{"type":"data.read"},"data":{"categories":[]}}`, []string{
 			"a/shop enforce allow: ",
 			"data_collection.purpose_limitation ignored",
-			"  when false: wanted personalData(); personalData() false because data.categories is [], resource.type is absent, content.findings is absent",
+			"  when false: wanted personalData() holds; personalData() false because data.categories is [], resource.type is absent, content.findings is absent",
 			"data_collection.prohibited_purposes ignored",
-			"  when false: wanted personalData(); personalData() false because data.categories is [], resource.type is absent, content.findings is absent",
+			"  when false: wanted personalData() holds; personalData() false because data.categories is [], resource.type is absent, content.findings is absent",
 			"refund-limit ignored",
 			"  when false: wanted tool.call; action.type=data.read",
 			"  when false: wanted refund; tool.name=<nil>",
 			"four-eyes ignored",
 			"  when false: wanted tool.call; action.type=data.read",
 			"mask ignored",
-			"  when false: wanted personalData(); personalData() false because data.categories is [], resource.type is absent, content.findings is absent",
+			"  when false: wanted personalData() holds; personalData() false because data.categories is [], resource.type is absent, content.findings is absent",
 		}},
 		{"failed", `{"action":{"type":"tool.call"}}`, []string{
 			"a/shop enforce error: could not be evaluated: four-eyes",
 			"data_collection.purpose_limitation ignored",
-			"  when false: wanted personalData(); personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
+			"  when false: wanted personalData() holds; personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
 			"data_collection.prohibited_purposes ignored",
-			"  when false: wanted personalData(); personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
+			"  when false: wanted personalData() holds; personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
 			"refund-limit ignored",
 			"  when false: wanted refund; tool.name=<nil>",
 			"four-eyes failed when: no such key: name",
@@ -147,9 +147,9 @@ func TestExplain(t *testing.T) {
 			"  when error: wanted refund; tool.name=<nil>",
 			"  require false: wanted stated; approval.approver=<nil>",
 			"  require false: wanted stated; actor.userId=<nil>",
-			"  require error: wanted approval.approver != actor.userId; approval.approver=<nil> actor.userId=<nil>",
+			"  require error: wanted approval.approver is not equal to actor.userId; approval.approver=<nil> actor.userId=<nil>",
 			"mask ignored",
-			"  when false: wanted personalData(); personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
+			"  when false: wanted personalData() holds; personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
 			"change tool.name: refund (for example other)",
 		}},
 	}
@@ -180,7 +180,19 @@ func TestWhatWouldAllow(t *testing.T) {
 		{"another field's value", `    - {id: a, require: 'has(data.purpose) && has(data.consent.purposes) && data.purpose in data.consent.purposes'}`,
 			`{"action":{"type":"data.read"},"data":{"purpose":"x","consent":{"purposes":["y","z"]}}}`,
 			[]string{"data.purpose = y or z", `data.consent.purposes = ["y", "z", "x"]`}},
-		{"an element", `    - {id: a, require: 'has(actor.groups) && "admin" in actor.groups'}`, `{"action":{"type":"data.read"},"actor":{"groups":["x"]}}`, []string{`actor.groups = ["admin"]`}},
+		{"an element", `    - {id: a, require: 'has(actor.groups) && "admin" in actor.groups'}`, `{"action":{"type":"data.read"},"actor":{"groups":["x"]}}`, []string{`actor.groups = ["x", "admin"]`}},
+		{"elements to leave out", `    - {id: a, require: 'has(data.fields) && !data.fields.exists(f, f in ["ssn", "dob"])'}`,
+			`{"action":{"type":"data.read"},"data":{"fields":["name","ssn","mail","dob"]}}`, []string{`data.fields = ["name", "mail"]`}},
+		{"an absent list", `    - {id: a, require: 'has(data.fields) && !data.fields.exists(f, f in ["ssn", "dob"])'}`,
+			`{"action":{"type":"data.read"}}`, []string{`data.fields: without any of ssn, dob (for example [])`}},
+		{"an argument to leave out", `    - {id: a, require: 'has(tool.args) && tool.args.all(a, a in ["to"])'}`,
+			`{"action":{"type":"tool.call"},"tool":{"args":{"to":"x","cc":"y"}}}`, []string{"tool.args.cc left out"}},
+		{"a field of an absent object", `    - {id: a, require: 'has(data.consent.given) && data.consent.given'}`, `{"action":{"type":"data.read"}}`, []string{"data.consent.given = true"}},
+		{"an object", `    - {id: a, require: 'has(data.consent)'}`, `{"action":{"type":"data.read"}}`, []string{"data.consent: stated (for example {})"}},
+		{"no personal data", `    - {id: a, when: personalData(), require: 'has(data.purpose) && has(data.region)'}`, `{"action":{"type":"data.read"}}`,
+			[]string{"avoids data.categories = []"}},
+		{"what no rule looks at then", `    - {id: a, when: 'has(tool.name) && tool.name == "pay"', require: 'false'}`, `{"action":{"type":"tool.call"},"tool":{"name":"pay"}}`,
+			[]string{"avoids tool.name = other", "avoids tool.name left out"}},
 		{"one field that two rules look at", `    - {id: a, require: 'has(data.purpose) && data.purpose in ["x", "y"]'}
     - {id: b, require: 'has(data.purpose) && data.purpose in ["y", "z"]'}`, `{"action":{"type":"data.read"}}`, []string{"data.purpose = y"}},
 		{"not one change alone", `    - {id: a, require: 'has(data.purpose) && data.purpose == "x"'}
@@ -199,6 +211,10 @@ func TestWhatWouldAllow(t *testing.T) {
 			r := explain.WhatWouldAllow(t.Context(), p, action(t, tt.action))
 			var got []string
 			for _, c := range r.Changes {
+				if c.Avoids {
+					got = append(got, "avoids "+c.String())
+					continue
+				}
 				got = append(got, c.String())
 			}
 			if r.Best != nil {
@@ -208,6 +224,48 @@ func TestWhatWouldAllow(t *testing.T) {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// base is a resolver that knows a single base.
+type base string
+
+func (b base) Base(mesh.BundleRef, mesh.Digest) ([]byte, error) { return []byte(b), nil }
+
+// TestDefaultOfProfile holds that the rules that a profile adds to a base that
+// denies by default are no reason why the default does not look at an action.
+func TestDefaultOfProfile(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	profile, findings := policy.Parse("p.yaml", []byte(head+"extends: acme/base@sha256:"+strings.Repeat("0", 64)+
+		"\nrules: {custom: [{id: added, when: 'action.type == \"tool.call\"', require: 'has(tool.name)'}]}\n"))
+	if profile == nil {
+		t.Fatal(findings)
+	}
+	doc, findings := policy.Resolve(profile, base(head+"default: deny\nrules: {custom: [{id: reads, when: 'action.type == \"data.read\" && data.region == \"eu\"', require: 'true'}]}\n"))
+	if doc == nil {
+		t.Fatal(findings)
+	}
+	p, err := engine.Compile([]engine.Policy{{ID: "a/p", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for src, want := range map[string][]string{
+		`{"action":{"type":"tool.call"},"tool":{"name":"x"}}`:        {"a/p enforce deny: violated: default", "reads ignored", "  when false: wanted data.read; action.type=tool.call", "added satisfied", "  when true: wanted tool.call; action.type=tool.call", "  require true: wanted stated; tool.name=x", "default violated"},
+		`{"action":{"type":"data.read"},"data":{"region":"eu"}}`:     {"a/p enforce allow: satisfied: reads", "reads satisfied", "  when true: wanted data.read; action.type=data.read", "  when true: wanted eu; data.region=eu", "added ignored", "  when false: wanted tool.call; action.type=data.read", "default ignored"},
+		`{"action":{"type":"data.read"},"data":{"purpose":"other"}}`: nil,
+	} {
+		tr := explain.Explain(t.Context(), p, action(t, src))
+		if want == nil { // the rule that fails may look at it
+			if last := tr.Policies[0].Rules[2]; last.Outcome != explain.Ignored || tr.Policies[0].Decision != mesh.EvaluationError {
+				t.Errorf("%s: default is %s, the policy says %s", src, last.Outcome, tr.Policies[0].Decision)
+			}
+			continue
+		}
+		tr.Remedy = explain.Remedy{}
+		if diff := cmp.Diff(want, lines(tr)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", src, diff)
+		}
 	}
 }
 
@@ -275,6 +333,9 @@ func checkChange(t *testing.T, p *engine.Program, a *mesh.Action, c explain.Chan
 	}
 	for _, v := range values {
 		value := space.Stated(v)
+		if m, ok := v.(map[string]any); ok && len(m) == 0 && !space.PlaceAt(c.Field).Takes(m) || cmp.Equal(v, json.RawMessage("null")) {
+			value = space.Stated(nil) // as the space has it
+		}
 		if c.Remove {
 			value = space.Absent()
 		}
@@ -310,8 +371,7 @@ func decided(t *testing.T, p *engine.Program, a *mesh.Action) map[string]explain
 func traced(tr *explain.Trace) map[string]explain.Outcome {
 	out := map[string]explain.Outcome{}
 	for _, r := range tr.Policies[0].Rules {
-		// What is denied by default fails with what another rule fails on.
-		if r.Outcome != explain.Ignored && (r.RuleID != policy.RuleDefault || r.Outcome == explain.Violated) {
+		if r.Outcome != explain.Ignored {
 			out[r.RuleID] = r.Outcome
 		}
 	}

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -40,6 +41,9 @@ type Change struct {
 	Values []any  `json:"values,omitzero"`
 	Wanted string `json:"wanted,omitzero"`
 	Remove bool   `json:"remove,omitzero"` // the field is to be left out
+	// Avoids is true if a rule in the way does not look at the action then. Such
+	// changes are only looked for where no other would allow the action.
+	Avoids bool `json:"avoids,omitzero"`
 }
 
 // String says it in words.
@@ -62,11 +66,13 @@ func (c Change) String() string {
 
 // WhatWouldAllow looks for single fields by which a denied action would be
 // allowed: each change it returns was decided. It tries what the rules in the
-// way tell apart, never another type of action. An action that is let through
-// by its mode alone counts as denied. The zero Remedy is that of an action that
-// no rule objects to.
+// way tell apart, and lists without the elements they object to or with those
+// they ask for; never another type of action. That it finds none is no proof
+// that there is none. An action that is let through by its mode alone counts as
+// denied. The zero Remedy is that of an action that no rule objects to.
 func WhatWouldAllow(ctx context.Context, p *engine.Program, a *mesh.Action) Remedy {
 	s := search{ctx: ctx, program: p, action: a, rules: p.Rules(), modes: map[string]mesh.Mode{}, left: MaxTries}
+	s.explainer = explainer{ctx: ctx, action: a, definitions: engine.Predicates(), tests: map[*term.Term]*lower.Test{}}
 	for _, info := range p.Policies() {
 		s.modes[info.ID] = info.Mode
 	}
@@ -77,8 +83,15 @@ func WhatWouldAllow(ctx context.Context, p *engine.Program, a *mesh.Action) Reme
 	s.enforced = !before.allowed
 	out := Remedy{Rules: s.inTheWay(before), Changes: []Change{}}
 	out.Remaining = len(out.Rules)
-	for _, field := range s.fields(out.Rules) {
+	for _, field := range s.fields(s.missed(out.Rules)) {
 		s.try(field, &out)
+	}
+	if len(out.Changes) == 0 {
+		for _, field := range s.fields(s.looks(out.Rules)) {
+			// What a condition names is nothing to recommend, but for no elements.
+			field.wanted, field.avoids, field.constants, field.edits = "", true, nil, []any{[]string{}}
+			s.try(field, &out)
+		}
 	}
 	if len(out.Changes) > 0 {
 		out.Best, out.Remaining = nil, 0
@@ -95,6 +108,8 @@ type search struct {
 	modes    map[string]mesh.Mode
 	enforced bool // only rules of policies in enforce mode are in the way
 	left     int  // tries
+
+	explainer explainer
 }
 
 // inTheWay returns the rules because of which an action is not allowed.
@@ -120,54 +135,122 @@ func (s *search) inTheWay(d *decision) []string {
 type field struct {
 	place     space.Place
 	wanted    string
+	avoids    bool
+	clauses   []*term.Term
 	constants []any // that the rules name
+	edits     []any // lists that are what stands there but for some elements
 	values    []space.Value
 }
 
-// fields returns the places that the clauses look at that rules in the way are
-// not given.
-func (s *search) fields(inTheWay []string) []*field {
-	x := explainer{ctx: s.ctx, action: s.action, definitions: engine.Predicates(), tests: map[*term.Term]*lower.Test{}}
+// fields returns the places that clauses look at, and what to try there.
+func (s *search) fields(clauses []*term.Term) []*field {
 	var out []*field
-	var terms []*term.Term
+	for _, clause := range clauses {
+		for _, read := range clause.Reads() {
+			out = s.field(out, clause, space.PlaceOf(read))
+		}
+		for _, r := range s.explainer.reasons(clause) {
+			if r.In != "" && strings.HasPrefix(r.Field, r.In+".") {
+				out = s.field(out, clause, space.PlaceAt(r.Field)) // a key, to be left out
+			}
+		}
+	}
+	sp := space.NewLibrary(s.explainer.definitions).New(clauses...)
+	for _, f := range out {
+		s.edit(f)
+		f.values = append(append(f.values, sp.Values(f.place)...), space.Absent())
+	}
+	return out
+}
+
+// missed returns the clauses that are not true for the action, of the rules in
+// the way.
+func (s *search) missed(inTheWay []string) []*term.Term {
+	var out []*term.Term
 	for i := range s.rules {
 		r := &s.rules[i]
 		if !slices.Contains(inTheWay, r.PolicyID+"/"+r.ID) {
 			continue
 		}
-		for _, clause := range missed(&x, r) {
-			terms = append(terms, clause)
-			for _, read := range clause.Reads() {
-				out = s.field(out, clause, read)
+		for _, t := range []*term.Term{r.When, r.Require} {
+			if t == nil || t == r.When && s.explainer.truth(t) != lower.Error {
+				continue
+			}
+			for _, c := range lower.Clauses(t) {
+				if clause := s.defined(term.Disjunction(c...)); s.explainer.truth(clause) != lower.True {
+					out = append(out, clause)
+				}
 			}
 		}
-	}
-	sp := space.NewLibrary(x.definitions).New(terms...)
-	for _, f := range out {
-		f.values = append(f.values, sp.Values(f.place)...)
 	}
 	return out
 }
 
-// missed returns the clauses of a rule that are not true for the action.
-func missed(x *explainer, r *engine.RuleInfo) []*term.Term {
+// looks returns the opposites of what rules in the way look at.
+func (s *search) looks(inTheWay []string) []*term.Term {
 	var out []*term.Term
-	for _, t := range []*term.Term{r.When, r.Require} {
-		if t == nil || t == r.When && x.truth(t) != lower.Error {
-			continue // that the rule looks at the action is not for the action to change
+	for i := range s.rules {
+		r := &s.rules[i]
+		if r.When == nil || !slices.Contains(inTheWay, r.PolicyID+"/"+r.ID) {
+			continue
 		}
-		for _, c := range lower.Clauses(t) {
-			if clause := term.Disjunction(c...); x.truth(clause) != lower.True {
-				out = append(out, clause)
-			}
+		for _, part := range r.When.Conjuncts() {
+			out = append(out, s.defined(term.Negate(part)))
 		}
 	}
 	return out
 }
 
-// field notes a read of a clause.
-func (s *search) field(fields []*field, clause, read *term.Term) []*field {
-	place := space.PlaceOf(read)
+// defined returns a term with the definitions of predicates in their place.
+func (s *search) defined(t *term.Term) *term.Term {
+	if definition := s.explainer.definitions[t.Name]; t.Op == term.Predicate && definition != nil {
+		return s.defined(definition)
+	}
+	if !asks(t) || t.Op == term.Opaque {
+		return t
+	}
+	out := *t
+	out.Args = make([]*term.Term, len(t.Args))
+	for i, a := range t.Args {
+		out.Args[i] = s.defined(a)
+	}
+	return &out
+}
+
+// edit adds what is made of the list that stands at a place: without the
+// elements that clauses object to, with those that they name, and the empty
+// one.
+func (s *search) edit(f *field) {
+	if !f.place.Takes([]string{}) {
+		return
+	}
+	list, _ := f.place.ValueIn(s.action).V.([]string)
+	var kept []string
+	for _, e := range list {
+		if !slices.ContainsFunc(f.clauses, func(c *term.Term) bool { return !s.accepts(c, f.place, []string{e}) }) {
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) > 0 && len(kept) < len(list) {
+		f.edits = append(f.edits, kept)
+	}
+	for _, c := range f.constants {
+		if text, ok := c.(string); ok && len(list) > 0 && !slices.Contains(list, text) {
+			f.edits = append(f.edits, append(slices.Clone(list), text))
+		}
+	}
+	for _, e := range f.edits {
+		f.values = append(f.values, space.Stated(e))
+	}
+	f.values = append(f.values, space.Stated([]string{}))
+}
+
+func (s *search) accepts(clause *term.Term, place space.Place, list []string) bool {
+	return s.explainer.test(clause).Truth(s.ctx, place.With(s.action, space.Stated(list))) == lower.True
+}
+
+// field notes a place that a clause looks at.
+func (s *search) field(fields []*field, clause *term.Term, place space.Place) []*field {
 	if place == (space.Place{}) || place == space.PlaceAt("action.type") {
 		return fields
 	}
@@ -177,6 +260,7 @@ func (s *search) field(fields []*field, clause, read *term.Term) []*field {
 		fields = append(fields, &field{place: place, wanted: wantedAt(clause, place)})
 	}
 	f := fields[i]
+	f.clauses = append(f.clauses, clause)
 	clause.Walk(func(t *term.Term) bool {
 		if list, ok := t.Value.([]any); ok && t.Op == term.Const {
 			f.constants = append(f.constants, list...)
@@ -218,7 +302,7 @@ func (f *field) match(own, other space.Value) {
 		}
 		if f.place.Takes([]string{}) {
 			list, _ := own.V.([]string)
-			add(append(slices.Clone(list), v))
+			f.edits = append(f.edits, append(slices.Clone(list), v))
 		}
 	case []string:
 		for _, text := range v {
@@ -267,6 +351,7 @@ func (s *search) try(f *field, out *Remedy) {
 // tried are values of a field with the same effect.
 type tried struct {
 	field          *field
+	edited         []any // of the field's edits
 	named, numbers []any // constants of the rules; numbers that are none
 	others         []any
 	remove         bool
@@ -279,6 +364,8 @@ func (t *tried) add(v space.Value) {
 	switch {
 	case !v.Present:
 		t.remove = true
+	case slices.ContainsFunc(t.field.edits, func(e any) bool { return same(e, v.V) }):
+		t.edited = appendNew(t.edited, v.V)
 	case t.names(v.V) || flag:
 		t.named = appendNew(t.named, v.V)
 	case whole || float:
@@ -318,6 +405,8 @@ func (t *tried) changes(current space.Value) []Change {
 	var out []Change
 	name := t.field.place.String()
 	switch {
+	case len(t.edited) > 0:
+		out = append(out, Change{Field: name, Values: t.edited[:min(len(t.edited), maxShown)]})
 	case len(t.named) > 0 && number(t.named[0]):
 		out = append(out, Change{Field: name, Values: []any{nearest(t.named, current)}})
 	case len(t.named) > 0:
@@ -329,6 +418,17 @@ func (t *tried) changes(current space.Value) []Change {
 	}
 	if t.remove {
 		out = append(out, Change{Field: name, Remove: true})
+	}
+	for i := range out {
+		out[i].Avoids = t.field.avoids
+		out[i].Values = slices.Clone(out[i].Values)
+		for j, v := range out[i].Values {
+			if v == nil && t.field.place.Takes(v) {
+				out[i].Values[j] = json.RawMessage("null")
+			} else if v == nil {
+				out[i].Values[j] = map[string]any{}
+			}
+		}
 	}
 	return out
 }

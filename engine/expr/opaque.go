@@ -7,6 +7,7 @@ import (
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -29,7 +30,25 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 	return &term.Term{
 		Op: term.Opaque, Kind: term.Bool, Args: c.parts(x),
 		Source: c.source(x), Name: c.given(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+		Pattern: c.pattern(x),
 	}
+}
+
+// pattern returns the regular expression that a node asks a place to match;
+// empty for other nodes.
+func (c *converter) pattern(x ast.Expr) string {
+	if x.Kind() != ast.CallKind {
+		return ""
+	}
+	call := x.AsCall()
+	if call.FunctionName() != overloads.Matches || !call.IsMemberFunction() || len(call.Args()) != 1 {
+		return ""
+	}
+	text, pattern := c.term(call.Target()), c.term(call.Args()[0])
+	if text == nil || pattern == nil || pattern.Op != term.Const || (text.Op != term.Read && text.Op != term.Key) {
+		return ""
+	}
+	return textOf(pattern)
 }
 
 // source returns a node as CEL, with the values of records in place of what

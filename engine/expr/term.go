@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"maps"
+
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
@@ -34,12 +36,25 @@ type converter struct {
 	records map[string]Values
 	loop    string    // the loop variable within a loop, else empty
 	over    term.Kind // the kind of the list the loop runs over
+	// constants are the values of the variables of loops that are unrolled, and
+	// copies how often the node is converted for them.
+	constants map[string]any
+	copies    int
+}
+
+// local reports whether a name is a loop's variable where the converter is.
+func (c *converter) local(name string) bool {
+	_, constant := c.constants[name]
+	return constant || c.loop != "" && name == c.loop
 }
 
 // boolean converts a node that stands where a truth value is needed.
 func (c *converter) boolean(x ast.Expr) *term.Term {
 	if t := c.term(x); t != nil {
 		return t
+	}
+	if len(c.constants) > 0 {
+		return nil // cel-go does not know them
 	}
 	return c.opaque(x)
 }
@@ -121,6 +136,8 @@ func (c *converter) list(l ast.ListExpr) *term.Term {
 func (c *converter) ident(name string) *term.Term {
 	if len(name) > 0 && name[0] == '.' {
 		name = name[1:]
+	} else if v, constant := c.constants[name]; constant {
+		return term.Constant(v)
 	} else if c.loop != "" && name == c.loop {
 		return c.element("", false)
 	}
@@ -159,7 +176,7 @@ func (c *converter) selection(x ast.Expr) *term.Term {
 	s := x.AsSelect()
 	if operand := s.Operand(); operand.Kind() == ast.IdentKind {
 		name := operand.AsIdent()
-		if values, ok := c.records[name]; ok && name != c.loop {
+		if values, ok := c.records[name]; ok && !c.local(name) {
 			return recordField(name, values, s)
 		}
 		if name == wholeAction {
@@ -192,7 +209,7 @@ func key(of *term.Term, name string, test bool) *term.Term {
 // path returns the path of a selection that is a leaf, or "".
 func (c *converter) path(x ast.Expr) string {
 	elements := pathOf(x)
-	if len(elements) == 0 || (c.loop != "" && elements[0] == c.loop) {
+	if len(elements) == 0 || c.local(elements[0]) {
 		return ""
 	}
 	path := elements[0]
@@ -360,12 +377,24 @@ func (c *converter) binary(op term.Op, kind term.Kind, args []ast.Expr) *term.Te
 	}
 	a, b := c.term(args[0]), c.term(args[1])
 	switch {
-	case a == nil || b == nil || !native(op, a.Kind, b.Kind):
+	case a == nil || b == nil:
 		return nil
+	case op == term.Add && a.Op == term.Const && b.Op == term.Const && a.Kind == term.Text && b.Kind == term.Text:
+		return term.Constant(textOf(a) + textOf(b))
+	case !native(op, a.Kind, b.Kind):
+		return nil
+	case op == term.In && a.Op == term.Const && b.Op == term.Read && b.Kind == term.Map:
+		return key(b, textOf(a), true) // "amount" in tool.args is has(tool.args.amount)
 	case kind == term.Bool:
 		return term.Relation(op, a, b)
 	}
 	return &term.Term{Op: op, Kind: kind, Args: []*term.Term{a, b}}
+}
+
+// textOf returns the text that a constant is.
+func textOf(t *term.Term) string {
+	text, _ := t.Value.(string)
+	return text
 }
 
 // native reports whether the engine has code for the operation on these kinds.
@@ -419,23 +448,71 @@ func (c *converter) kind(x ast.Expr) term.Kind {
 }
 
 // comprehension converts list.exists(x, …) and list.all(x, …) over a list of
-// the action, with no loop within.
+// the action, or the keys of a free-form map, with no loop within; and over a
+// list of constants.
 func (c *converter) comprehension(x ast.ComprehensionExpr) *term.Term {
 	list := c.term(x.IterRange())
-	if list == nil || c.loop != "" || x.HasIterVar2() || (list.Kind != term.Texts && list.Kind != term.Findings) {
+	op, body := quantified(x)
+	if list == nil || body == nil || x.HasIterVar2() {
 		return nil
 	}
-	op, body := quantified(x)
-	if body == nil {
+	if values, ok := list.Value.([]any); ok && list.Op == term.Const {
+		return c.unrolled(op, x.IterVar(), values, body)
+	}
+	if c.loop != "" || !loopable(list) {
 		return nil
 	}
 	inner := *c
 	inner.loop, inner.over = x.IterVar(), list.Kind
+	inner.constants = maps.Clone(c.constants)
+	delete(inner.constants, x.IterVar())
 	test := inner.boolean(body)
 	if test == nil {
 		return nil
 	}
 	return &term.Term{Op: op, Kind: term.Bool, Args: []*term.Term{list, test}}
+}
+
+// loopable reports whether the engine has code for loops over a list or map.
+func loopable(list *term.Term) bool {
+	switch list.Kind {
+	case term.Texts, term.Findings:
+		return true
+	case term.Map:
+		return list.Op == term.Read
+	}
+	return false
+}
+
+// maxCopies bounds how often the body of loops over constants is converted. What
+// has more is left to cel-go.
+const maxCopies = 64
+
+// unrolled is a loop over constants: what it says of each of them.
+func (c *converter) unrolled(op term.Op, variable string, values []any, body ast.Expr) *term.Term {
+	inner := *c
+	inner.copies = max(c.copies, 1) * max(len(values), 1)
+	if inner.copies > maxCopies {
+		return nil
+	}
+	if inner.loop == variable {
+		return nil // a loop's variable hides another's
+	}
+	parts := make([]*term.Term, len(values))
+	for i, v := range values {
+		inner.constants = maps.Clone(c.constants)
+		if inner.constants == nil {
+			inner.constants = map[string]any{}
+		}
+		inner.constants[variable] = v
+		if parts[i] = inner.boolean(body); parts[i] == nil {
+			return nil
+		}
+	}
+	if op == term.All {
+		return term.Conjunction(parts...)
+	}
+	return term.Disjunction(parts...)
 }
 
 // quantified recognizes the expansions of exists and all.

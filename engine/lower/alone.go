@@ -25,8 +25,11 @@ func Clauses(t *term.Term) []Clause {
 // Test is a boolean term that is decided by itself, for those who reason about
 // terms. It belongs to one goroutine.
 type Test struct {
-	input Input
-	test  test
+	input       Input
+	test        test
+	term        *term.Term
+	definitions map[string]*term.Term
+	reasons     *Reasons // once they are asked for
 }
 
 // NewTest compiles a term. definitions are the predicates that it asks by name.
@@ -34,7 +37,7 @@ func NewTest(t *term.Term, definitions map[string]*term.Term) *Test {
 	b := &builder{Options: Options{Definitions: definitions}, byText: map[string]int32{}, byName: map[string]int32{}}
 	b.define()
 	m := &Matcher{slots: b.slots, byName: b.byName}
-	return &Test{input: Input{matcher: m, memo: make([]uint32, len(m.slots))}, test: compileTest(t)}
+	return &Test{input: Input{matcher: m, memo: make([]uint32, len(m.slots))}, test: compileTest(t), term: t, definitions: definitions}
 }
 
 // Truth decides the term for an action, as a rule would.

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -65,7 +66,10 @@ type element struct {
 // compileLoop is list.exists, which True decides, or list.all, which False does.
 func compileLoop(t *term.Term, decisive Truth) test {
 	leaf, body, cost := t.Args[0].Leaf, compileTest(t.Args[1]), weight(t.Args[1])
-	if t.Args[0].Kind == term.Texts {
+	switch t.Args[0].Kind {
+	case term.Map:
+		return compileKeyLoop(leaf, body, cost, decisive)
+	case term.Texts:
 		return func(in *Input) Truth {
 			texts := leaf.Texts(in.action)
 			if texts == nil {
@@ -98,6 +102,28 @@ func compileLoop(t *term.Term, decisive Truth) test {
 				return Error
 			}
 			in.element.finding = &findings[i]
+			switch body(in) {
+			case decisive:
+				return decisive
+			case Error:
+				out = Error
+			}
+		}
+		return out
+	}
+}
+
+// compileKeyLoop is a loop over the keys of a free-form map; an absent one is
+// empty.
+func compileKeyLoop(leaf *shape.Leaf, body test, cost int, decisive Truth) test {
+	return func(in *Input) Truth {
+		keys := leaf.Map(in.action)
+		if !in.step(len(keys) * cost) { // at once: the keys have no order
+			return Error
+		}
+		out := decisive.not()
+		for key := range keys {
+			in.element.text = key
 			switch body(in) {
 			case decisive:
 				return decisive

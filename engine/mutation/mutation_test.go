@@ -184,9 +184,9 @@ func TestOfCondition(t *testing.T) {
 			"`data.retentionDays > 1` left out of the condition: actor.mfa || personalData() | where data.retentionDays is at most 1, without the rule's obligations",
 			"bound 1 moved to 2: data.retentionDays > 2 && (actor.mfa || personalData()) | with data.retentionDays 2 that says which obligations it has",
 			"bound 1 moved to 0: data.retentionDays > 0 && (actor.mfa || personalData()) | with data.retentionDays 1 that says which obligations it has",
-			"`actor.mfa || personalData()` left out of the condition: data.retentionDays > 1 | where `actor.mfa || personalData()` is false, without the rule's obligations",
+			"`actor.mfa || personalData()` left out of the condition: data.retentionDays > 1 | where actor.mfa is false and personalData() does not hold, without the rule's obligations",
 			"the alternative `actor.mfa` left out of the condition: data.retentionDays > 1 && personalData() | where actor.mfa is true, with the rule's obligations",
-			"the alternative `personalData()` left out of the condition: data.retentionDays > 1 && actor.mfa | where `personalData()` is true, with the rule's obligations",
+			"the alternative `personalData()` left out of the condition: data.retentionDays > 1 && actor.mfa | where personalData() holds, with the rule's obligations",
 		}},
 		{"one part", `action.type == "egress"`, false, []string{
 			"the condition negated: !(action.type == \"egress\") | that violates the rule",
@@ -202,11 +202,11 @@ func TestOfCondition(t *testing.T) {
 			"bound 10 moved to 11: action.type in [\"egress\", \"tool.call\"] && has(tool.args.amount) && tool.args.amount > 11 && personalData() | with tool.args.amount 11 that violates the rule",
 			"bound 10 moved to 9: action.type in [\"egress\", \"tool.call\"] && has(tool.args.amount) && tool.args.amount > 9 && personalData() | with tool.args.amount 10 that violates the rule",
 			"> turned into >= in `tool.args.amount > 10`: action.type in [\"egress\", \"tool.call\"] && has(tool.args.amount) && tool.args.amount >= 10 && personalData() | with tool.args.amount 10 that violates the rule",
-			"`personalData()` left out of the condition: action.type in [\"egress\", \"tool.call\"] && has(tool.args.amount) && tool.args.amount > 10 | that would violate the rule, but where `personalData()` is false",
+			"`personalData()` left out of the condition: action.type in [\"egress\", \"tool.call\"] && has(tool.args.amount) && tool.args.amount > 10 | that would violate the rule, but where personalData() does not hold",
 		}},
 		{"a map is part of its key", `has(context.order) && has(context.order.total) && context.order.total == 1`, false, []string{
 			"the condition negated: !(has(context.order) && has(context.order.total) && context.order.total == 1) | that violates the rule",
-			"`has(context.order) && has(context.order.total) && context.order.total == 1` left out of the condition: true | that would violate the rule, but where `has(context.order) && has(context.order.total) && context.order.total == 1` is false",
+			"`has(context.order) && has(context.order.total) && context.order.total == 1` left out of the condition: true | that would violate the rule, but where context.order is absent or context.order.total is absent or not 1",
 			"`context.order.total == 1` left out of the condition: has(context.order) && has(context.order.total) | that would violate the rule, but where context.order.total is not 1",
 		}},
 	}

@@ -121,6 +121,10 @@ func (s *said) part(t *term.Term) bool {
 
 func (s *said) loop(t *term.Term) bool {
 	list := t.Args[0]
+	if list.Kind == term.Map { // its keys are places of their own
+		s.loosely(t)
+		return false
+	}
 	s.element()
 	if list.Kind == term.Findings {
 		s.count()

@@ -51,8 +51,8 @@ const (
 	Mul
 	Div
 	Mod
-	Exists    // Args[1] holds for an element of the list Args[0]
-	All       // Args[1] holds for all elements of the list Args[0]
+	Exists    // Args[1] holds for an element of the list, or a key of the map, Args[0]
+	All       // Args[1] holds for all elements of the list, or keys of the map, Args[0]
 	Predicate // the answer to the predicate Name
 	Opaque    // what Program decides
 )
@@ -86,6 +86,7 @@ type Term struct {
 	Value   any         // of Const: nil, bool, int64, float64, string or []any of those
 	Program Program     // of Opaque
 	Source  string      // of Opaque: the expression in CEL
+	Pattern string      // of Opaque: the regular expression that it asks its only place to match; empty if it is anything else
 	Offset  int         // where it begins in the expression it was made of, in code points; 0 if nobody knows
 }
 

@@ -88,7 +88,7 @@ func withoutValues(violations []mesh.Violation) []mesh.Violation {
 	for i := range out {
 		out[i].Clauses = slices.Clone(out[i].Clauses)
 		for j, c := range out[i].Clauses {
-			fields := slices.Clone(c.Fields)
+			fields := slices.DeleteFunc(slices.Clone(c.Fields), func(f mesh.FieldValue) bool { return f.Named })
 			for k := range fields {
 				fields[k].Value = nil
 			}

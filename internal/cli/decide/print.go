@@ -58,13 +58,9 @@ func verdict(io *iostreams.Streams, d *mesh.Decision) string {
 // unmet says what a clause found and what it wanted.
 func unmet(c *mesh.Clause) string {
 	if len(c.Fields) == 0 {
-		return "not met: " + c.Clause
+		return "not met: " + c.Wanted
 	}
-	found := make([]string, len(c.Fields))
-	for i, f := range c.Fields {
-		found[i] = f.Field + " is " + explain.ValueText(f.Value)
-	}
-	return strings.Join(found, ", ") + "; wanted: " + c.Wanted
+	return strings.Join(explain.Found(c.Fields), ", ") + "; wanted: " + c.Wanted
 }
 
 func severityStyle(s mesh.Severity) iostreams.Style {

@@ -256,10 +256,7 @@ func (p tracePrinter) clause(part string, c explain.Clause) {
 // clauseText says what the fields of a clause hold and, unless that is what it
 // wants, what it wants.
 func clauseText(c explain.Clause) string {
-	var parts []string
-	for _, f := range c.Fields {
-		parts = append(parts, f.Field+" is "+explain.ValueText(f.Value))
-	}
+	parts := explain.Found(c.Fields)
 	for _, q := range c.Predicates {
 		answer := map[string]string{"true": "holds", "false": "does not hold"}[q.Answer]
 		if answer == "" {
@@ -300,12 +297,16 @@ func obligationText(o mesh.Obligation) string {
 func (p tracePrinter) remedy(r *explain.Remedy) {
 	switch {
 	case len(r.Changes) > 0:
-		p.line("\nany of these alone would allow it:")
+		if p.line(""); r.Changes[0].Avoids {
+			p.line("no single change was found that meets the rules in the way; with any of these alone one of them does not look at it, and it is allowed:")
+		} else {
+			p.line("any of these alone would allow it:")
+		}
 		for _, c := range r.Changes {
 			p.line("  %s", c)
 		}
 	case r.Best != nil:
-		p.line("\nno single change would allow it; %s leaves %d of %s in the way", r.Best, r.Remaining, plural(len(r.Rules), "rule"))
+		p.line("\nno single change was found that would allow it; %s leaves %d of %s in the way", r.Best, r.Remaining, plural(len(r.Rules), "rule"))
 	case len(r.Rules) > 0:
 		p.line("\nno single change was found that would allow it; %s in the way", are(len(r.Rules), "rule"))
 	}

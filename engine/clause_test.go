@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/decode"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/primitives"
+)
+
+// celText is what only an expression says.
+var celText = []string{".all(", ".exists(", "has(", "==", "&&", "||", "!(", ".matches(", ".startsWith(", "size("}
+
+// TestClausesOfPrimitives holds what a denial says of every built-in rule, for
+// all cases in its library that violate it: each clause names a place of the
+// action with what is there, and says in words what is wanted.
+func TestClausesOfPrimitives(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		t.Run(p.ID, func(t *testing.T) {
+			t.Parallel()
+			programs := programsOf(p)
+			for _, c := range p.Cases {
+				_, r := decide(t, programs(t, c.Values), c.Action)
+				for _, v := range r.Violations {
+					if len(v.Clauses) == 0 {
+						t.Errorf("%s: no clauses", c.Name)
+					}
+					for _, clause := range v.Clauses {
+						checkClause(t, c.Name, &clause)
+					}
+				}
+			}
+		})
+	}
+}
+
+func checkClause(t *testing.T, name string, c *mesh.Clause) {
+	t.Helper()
+	if len(c.Fields) == 0 {
+		t.Errorf("%s: no field is named: %+v", name, c)
+	}
+	for _, cel := range celText {
+		if strings.Contains(c.Wanted, cel) {
+			t.Errorf("%s: wanted is an expression: %s", name, c.Wanted)
+		}
+	}
+	if c.Wanted == "" || c.Wanted == c.Clause {
+		t.Errorf("%s: wanted is not said in words: %q", name, c.Wanted)
+	}
+}
+
+// TestClausesNameElements names what of a list or map is in the way.
+func TestClausesNameElements(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, rules, action string
+		want                []string
+	}{
+		{"an argument that is missing", `tools: {arguments: {pay: {required: [amount, currency]}}}`,
+			`{"action":{"type":"tool.call"},"tool":{"name":"pay","args":{"currency":"EUR"}}}`,
+			[]string{"tool.args.amount=nothing; wanted: stated"}},
+		{"arguments that are too many", `tools: {arguments: {pay: {allowed: [amount]}}}`,
+			`{"action":{"type":"tool.call"},"tool":{"name":"pay","args":{"amount":1,"to":null,"override":true}}}`,
+			[]string{`tool.args={"amount":1,"override":true,"to":null} tool.args.override=true tool.args.to=null; wanted: with no argument but amount`}},
+		{"no arguments at all", `tools: {arguments: {pay: {required: [amount], allowed: [amount]}}}`,
+			`{"action":{"type":"tool.call"},"tool":{"name":"pay"}}`,
+			[]string{"tool.args.amount=nothing; wanted: stated", "tool.args=nothing; wanted: with no argument but amount"}},
+		{"fields by their index", `data_minimization: {allowed_fields: [name]}`,
+			`{"action":{"type":"data.read"},"data":{"categories":["pii"],"fields":["ssn","name","dob"]}}`,
+			[]string{`data.fields=["ssn","name","dob"] data.fields[0]="ssn" data.fields[2]="dob"; wanted: with nothing but name`}},
+		{"a few of many", `data_minimization: {allowed_fields: [name]}`,
+			`{"action":{"type":"data.read"},"data":{"categories":["pii"],"fields":["a","b","c","d","e","f","g"]}}`,
+			[]string{`data.fields=["a","b","c","d","e","f","g"] data.fields[0]="a" data.fields[1]="b" data.fields[2]="c" data.fields[3]="d" data.fields[4]="e"; wanted: with nothing but name`}},
+		{"a finding", `content: {prohibited_findings: [credit_card]}`,
+			`{"action":{"type":"model.call"},"content":{"findings":[{"type":"email","count":1},{"type":"credit_card","count":2}]}}`,
+			[]string{`content.findings=[{"type":"email","count":1},{"type":"credit_card","count":2}] content.findings[1]={"type":"credit_card","count":2}; wanted: without any finding whose count is absent or more than 0 and whose type is absent or one of credit_card, CREDIT_CARD, Credit_card`}},
+		{"what a predicate looks at", `content: {no_personal_data_in: [egress]}`,
+			`{"action":{"type":"egress"},"data":{"categories":["weather","pii"]},"content":{"findings":[]}}`,
+			[]string{`data.categories=["weather","pii"] data.categories[1]="pii"; wanted: personalData() does not hold`}},
+		{"a null", `custom: [{id: c, controls: [], message: m, require: 'has(tool.args.n) && tool.args.n == 1'}]`,
+			`{"action":{"type":"tool.call"},"tool":{"args":{"n":null}}}`,
+			[]string{"tool.args.n=null; wanted: 1"}},
+		{"an object", `custom: [{id: c, controls: [], message: m, require: '!has(data.consent)'}]`,
+			`{"action":{"type":"data.read"},"data":{"consent":{"given":true}}}`,
+			[]string{"data.consent={}; wanted: absent"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			doc, findings := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\nrules: {"+tt.rules+"}\n"))
+			if doc == nil {
+				t.Fatal(findings)
+			}
+			p, err := Compile([]Policy{{ID: "acme/p", Document: doc}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := decode.Action([]byte(tt.action))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r Result
+			p.Evaluate(t.Context(), a, Inline, &r)
+			var got []string
+			for _, v := range r.Violations {
+				for _, c := range v.Clauses {
+					got = append(got, clauseLine(t, &c))
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("clauses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func clauseLine(t *testing.T, c *mesh.Clause) string {
+	t.Helper()
+	var fields []string
+	for _, f := range c.Fields {
+		text := []byte("nothing")
+		if f.Value != nil {
+			var err error
+			if text, err = json.Marshal(f.Value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fields = append(fields, f.Field+"="+string(text))
+	}
+	return strings.Join(fields, " ") + "; wanted: " + c.Wanted
+}

@@ -1,0 +1,177 @@
+package lower
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// Reason is what an action says at a place that decides a term.
+type Reason struct {
+	Field string
+	Value any // as of [term.Term.ValueIn]; nil if nothing stands there
+	// In is, of an element of a list and a key of a map that a loop is decided
+	// by, the list or the map; else empty.
+	In string
+}
+
+// maxReasons bounds the elements that are named of one loop.
+const maxReasons = 5
+
+// Reasons finds what a boolean term owes its value to. It is immutable and safe
+// for concurrent use.
+type Reasons struct {
+	term  *term.Term
+	test  test
+	parts []*Reasons // what it is made of; of a predicate, its definition
+	body  test       // of a loop
+}
+
+// NewReasons compiles a term. definitions are the predicates that it asks by
+// name.
+func NewReasons(t *term.Term, definitions map[string]*term.Term) *Reasons {
+	r := &Reasons{term: t, test: compileTest(t)}
+	switch t.Op {
+	case term.Not, term.And, term.Or, term.Cond:
+		for _, a := range t.Args {
+			r.parts = append(r.parts, NewReasons(a, definitions))
+		}
+	case term.Predicate:
+		if definition := definitions[t.Name]; definition != nil {
+			r.parts = []*Reasons{NewReasons(definition, definitions)}
+		}
+	case term.Exists, term.All:
+		r.body = compileTest(t.Args[1])
+	}
+	return r
+}
+
+// Of returns the reasons for the value that the term has for the action that is
+// bound to in, each place once and in the order of the text. in must be an
+// input of a matcher that knows the predicates.
+func (r *Reasons) Of(in *Input) []Reason {
+	var out []Reason
+	r.collect(in, &out)
+	in.element = element{}
+	return out
+}
+
+// Reasons returns what the term owes its value to for an action.
+func (t *Test) Reasons(ctx context.Context, a *mesh.Action) []Reason {
+	if t.reasons == nil {
+		t.reasons = NewReasons(t.term, t.definitions)
+	}
+	t.input.action, t.input.ctx = a, ctx
+	t.input.forget()
+	return t.reasons.Of(&t.input)
+}
+
+func (r *Reasons) collect(in *Input, out *[]Reason) {
+	switch r.term.Op {
+	case term.Not, term.Predicate:
+		for _, p := range r.parts {
+			p.collect(in, out)
+		}
+	case term.And, term.Or:
+		r.collectJoin(in, out)
+	case term.Cond:
+		r.parts[0].collect(in, out)
+		switch r.parts[0].test(in) {
+		case True:
+			r.parts[1].collect(in, out)
+		case False:
+			r.parts[2].collect(in, out)
+		}
+	case term.Exists, term.All:
+		r.collectLoop(in, out)
+	default:
+		for _, read := range r.term.Reads() {
+			addReason(out, Reason{Field: read.Path(), Value: read.ValueIn(in.action)})
+		}
+	}
+}
+
+func addReason(out *[]Reason, r Reason) {
+	if !slices.ContainsFunc(*out, func(o Reason) bool { return o.Field == r.Field }) {
+		*out = append(*out, r)
+	}
+}
+
+// collectJoin looks at what decides: one part that does, or else all of them.
+func (r *Reasons) collectJoin(in *Input, out *[]Reason) {
+	truth := r.test(in)
+	alone := False
+	if r.term.Op == term.Or {
+		alone = True
+	}
+	for _, p := range r.parts {
+		switch v := p.test(in); {
+		case truth == alone && v == alone, truth == Error && v == Error:
+			p.collect(in, out)
+			return
+		case truth != alone && truth != Error:
+			p.collect(in, out)
+		}
+	}
+}
+
+// collectLoop names the elements that decide; the list itself where all of them
+// do.
+func (r *Reasons) collectLoop(in *Input, out *[]Reason) {
+	list := r.term.Args[0]
+	in.steps = 0
+	truth, decisive := r.test(in), True
+	if r.term.Op == term.All {
+		decisive = False
+	}
+	found := 0
+	if truth == decisive || truth == Error {
+		for e, v := range elementsOf(list, in) {
+			if in.element = e; r.body(in) != truth {
+				continue
+			}
+			if found++; found > maxReasons {
+				break
+			}
+			addReason(out, v)
+		}
+	}
+	if found == 0 {
+		addReason(out, Reason{Field: list.Path(), Value: list.ValueIn(in.action)})
+	}
+}
+
+// elementsOf are those of the list, or the keys of the map, that a loop runs over.
+func elementsOf(list *term.Term, in *Input) func(yield func(element, Reason) bool) {
+	path, leaf := list.Path(), list.Leaf
+	return func(yield func(element, Reason) bool) {
+		switch leaf.Kind {
+		case shape.Strings:
+			for i, text := range leaf.Texts(in.action) {
+				if !yield(element{text: text}, Reason{fmt.Sprintf("%s[%d]", path, i), text, path}) {
+					return
+				}
+			}
+		case shape.Structs:
+			findings := leaf.Findings(in.action)
+			for i := range findings {
+				if !yield(element{finding: &findings[i]}, Reason{fmt.Sprintf("%s[%d]", path, i), findings[i], path}) {
+					return
+				}
+			}
+		case shape.FreeForm:
+			m := leaf.Map(in.action)
+			for _, key := range slices.Sorted(maps.Keys(m)) {
+				read := &term.Term{Op: term.Key, Args: []*term.Term{list}, Name: key}
+				if !yield(element{text: key}, Reason{read.Path(), read.ValueIn(in.action), path}) {
+					return
+				}
+			}
+		}
+	}
+}
