@@ -19,16 +19,17 @@ import (
 // opaque leaves a node to cel-go. Within a loop it cannot be told apart from
 // the loop: nil.
 func (c *converter) opaque(x ast.Expr) *term.Term {
-	if c.loop != "" {
+	if c.loop != "" || c.bound != nil {
 		return nil
 	}
 	plan := c.expr.plan
 	if x.ID() != c.ast.Expr().ID() {
 		plan = c.expr.env.planner(ast.NewCheckedAST(ast.NewAST(x, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()))
 	}
+	decide := &program{plan: plan, records: c.records}
 	return &term.Term{
 		Op: term.Opaque, Kind: term.Bool, Args: c.parts(x),
-		Source: c.source(x), Name: c.given(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+		Source: c.source(x), Name: c.given(x), Program: decide, Meaning: c.meaning(x, decide), Offset: beginOf(c.ast, x),
 	}
 }
 

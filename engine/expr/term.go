@@ -34,6 +34,7 @@ type converter struct {
 	records map[string]Values
 	loop    string    // the loop variable within a loop, else empty
 	over    term.Kind // the kind of the list the loop runs over
+	bound   *binding  // the variable of a loop that is unrolled
 }
 
 // boolean converts a node that stands where a truth value is needed.
@@ -123,6 +124,8 @@ func (c *converter) ident(name string) *term.Term {
 		name = name[1:]
 	} else if c.loop != "" && name == c.loop {
 		return c.element("", false)
+	} else if c.bound != nil && name == c.bound.name {
+		return term.Constant(c.bound.value)
 	}
 	if predicate, ok := cutPrefix(name, predicateMark); ok {
 		return &term.Term{Op: term.Predicate, Kind: term.Bool, Name: predicate}
@@ -294,6 +297,11 @@ func (c *converter) call(x ast.Expr) *term.Term {
 		return c.unary(term.Neg, c.kind(x), args[0])
 	case overloads.Size:
 		return c.unary(term.Size, term.Int, args[0])
+	}
+	if c.bound != nil && call.FunctionName() == operators.Add {
+		if t := c.constantText(x); t != nil {
+			return t
+		}
 	}
 	if op, ok := binary[call.FunctionName()]; ok && len(args) == 2 {
 		return c.binary(op, c.kind(x), args)

@@ -55,6 +55,7 @@ const (
 	All       // Args[1] holds for all elements of the list Args[0]
 	Predicate // the answer to the predicate Name
 	Opaque    // what Program decides
+	Matches   // Args[0] holds a match of the pattern Args[1]; only in the Meaning of another term
 )
 
 // Kind is the static type of a term.
@@ -85,8 +86,13 @@ type Term struct {
 	Name    string      // of Key, HasKey, Element, HasElement and Predicate; of Opaque, the parameters it was given; of Const, the parameter it is the value of
 	Value   any         // of Const: nil, bool, int64, float64, string or []any of those
 	Program Program     // of Opaque
-	Source  string      // of Opaque: the expression in CEL
-	Offset  int         // where it begins in the expression it was made of, in code points; 0 if nobody knows
+	// Meaning, of Opaque, returns the same in words that only reasoning has and
+	// nothing decides: Matches, loops over keys, comparisons with what cel-go
+	// computes, of which it is the Program that decides them. It returns nil
+	// where there are none, and may be nil itself.
+	Meaning func() *Term
+	Source  string // of Opaque: the expression in CEL
+	Offset  int    // where it begins in the expression it was made of, in code points; 0 if nobody knows
 }
 
 // Program decides what has no code in the engine.
