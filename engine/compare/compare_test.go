@@ -177,6 +177,66 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// TestFinds holds that a change of what is computed is found by an action that
+// both versions decide. What else the change does may not be known.
+func TestFinds(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ older, newer, want string }{
+		{`size(tool.name) < 10`, `size(tool.name) < 12`, `allowed "xxxxxxxxxx"`},
+		{`tool.name.matches("^a+$")`, `tool.name.matches("^a*b?$")`, `allowed ""`},
+		{`tool.name.matches("^[A-Z][0-9]{3,40}$") && size(tool.name) <= 20`, `tool.name.matches("^[A-Z][0-9]{3,40}$") && size(tool.name) <= 21`, `allowed "A00000000000000000000"`},
+		{`size(tool.name) < 10 && tool.name.startsWith("ab")`, `size(tool.name) < 12 && tool.name.startsWith("ab")`, `allowed "abxxxxxxxx"`},
+		{`["a", "b"].exists(p, tool.name.matches("^" + p))`, `["a", "c"].exists(p, tool.name.matches("^" + p))`, `denied "b" allowed "c"`},
+		{`size(data.fields) < 3`, `size(data.fields) < 5`, `allowed ["other","other","other"]`},
+		{`data.fields.exists(f, f.matches("^x[0-9]$"))`, `data.fields.exists(f, f.matches("^x[0-9]+$"))`, `allowed ["x00"] ?`},
+		{`double(tool.args.n) * 2.0 <= 10.0`, `double(tool.args.n) * 2.0 <= 11.0`, `allowed 5.5`},
+		{`size(tool.args.n) < 4`, `size(tool.args.n) < 5`, `allowed "xxxx"`},
+		{`tool.args.n.all(x, x in ["a"])`, `tool.args.n.all(x, x in ["a", "b"])`, `allowed ["b"] ?`},
+		{`timestamp(tool.args.n) < timestamp("2026-01-01T00:00:00Z")`, `timestamp(tool.args.n) < timestamp("2027-01-01T00:00:00Z")`, `allowed 1767225600`},
+		{`tool.args.all(k, k in ["a", "n"])`, `tool.args.all(k, k in ["n"])`, `denied {"a":"other"}`},
+		{`["n", "m"].all(k, k in tool.args)`, `["n"].all(k, k in tool.args)`, `allowed {"n":"other"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.older, func(t *testing.T) {
+			t.Parallel()
+			rule := func(require string) engine.Policy {
+				return parse(t, rules("    - {id: a, when: 'has(tool.name) && has(tool.args.n) && has(data.fields)', require: '"+require+"'}\n"))
+			}
+			if strings.Contains(tt.older, "tool.args)") || strings.Contains(tt.older, "tool.args.all") {
+				rule = func(require string) engine.Policy { return parse(t, rules("    - {id: a, require: '"+require+"'}\n")) }
+			}
+			older, newer := rule(tt.older), rule(tt.newer)
+			r := report(t, older, newer)
+			checkExamples(t, r, older, newer)
+			var got []string
+			for _, c := range r.Changes {
+				var shown any
+				switch e := c.Example; {
+				case strings.Contains(tt.older, "tool.name"):
+					shown = e.Tool.Name
+				case strings.Contains(tt.older, "data.fields"):
+					shown = e.Data.Fields
+				case strings.Contains(tt.older, "tool.args.n"):
+					shown = e.Tool.Args["n"]
+				default:
+					shown = e.Tool.Args
+				}
+				text, err := json.Marshal(shown)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, string(c.Kind)+" "+string(text))
+			}
+			if len(r.Incomplete) > 0 {
+				got = append(got, "?")
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+				t.Errorf("found (-want +got):\n%s%s", diff, strings.Join(lines(t, r), "\n"))
+			}
+		})
+	}
+}
+
 // TestPacks compares two large policies with themselves and with each other.
 func TestPacks(t *testing.T) {
 	t.Parallel()

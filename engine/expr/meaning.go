@@ -2,10 +2,12 @@ package expr
 
 import (
 	"sync"
+	"time"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
 
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
@@ -21,7 +23,7 @@ func (c *converter) meaning(x ast.Expr, program term.Program) func() *term.Term 
 		inner := *c
 		switch x.Kind() {
 		case ast.ComprehensionKind:
-			return inner.unrolled(x.AsComprehension())
+			return inner.loopMeaning(x.AsComprehension(), program)
 		case ast.CallKind:
 			return inner.callMeaning(x, program)
 		}
@@ -51,13 +53,50 @@ func (c *converter) operand(x ast.Expr) *term.Term {
 	if t := c.term(x); t != nil {
 		return t
 	}
+	if t := moment(x); t != nil {
+		return t
+	}
 	return &term.Term{Op: term.Opaque, Kind: c.kind(x), Args: c.parts(x), Source: c.source(x), Name: c.given(x)}
+}
+
+// moment converts timestamp("…") and duration("…") to seconds; nil for others.
+func moment(x ast.Expr) *term.Term {
+	if x.Kind() != ast.CallKind || len(x.AsCall().Args()) != 1 || x.AsCall().Args()[0].Kind() != ast.LiteralKind {
+		return nil
+	}
+	text, ok := x.AsCall().Args()[0].AsLiteral().(types.String)
+	if !ok {
+		return nil
+	}
+	t := &term.Term{Op: term.Const, Kind: term.Other, Source: string(text)}
+	switch x.AsCall().FunctionName() {
+	case overloads.TypeConvertTimestamp:
+		at, err := time.Parse(time.RFC3339, string(text))
+		if err != nil {
+			return nil
+		}
+		t.Value = float64(at.Unix()) + float64(at.Nanosecond())/float64(time.Second)
+	case overloads.TypeConvertDuration:
+		d, err := time.ParseDuration(string(text))
+		if err != nil {
+			return nil
+		}
+		t.Value = d.Seconds()
+	default:
+		return nil
+	}
+	return t
 }
 
 // matches converts text.matches(pattern) for what stands at a place.
 func (c *converter) matches(text, expression ast.Expr) *term.Term {
 	of, source := c.term(text), c.constantText(expression)
-	if of == nil || of.Op != term.Read && of.Op != term.Key || source == nil {
+	if of == nil || source == nil {
+		return nil
+	}
+	switch of.Op {
+	case term.Read, term.Key, term.Element:
+	default:
 		return nil
 	}
 	return &term.Term{Op: term.Matches, Kind: term.Bool, Args: []*term.Term{of, source}}
@@ -78,28 +117,33 @@ func (c *converter) constantText(x ast.Expr) *term.Term {
 	return nil
 }
 
-// unrolled converts loops over lists of constants and over the keys of maps of
-// the action.
-func (c *converter) unrolled(x ast.ComprehensionExpr) *term.Term {
+// loopMeaning converts loops over lists of constants, over the keys of maps of
+// the action, and those over its lists that match patterns.
+func (c *converter) loopMeaning(x ast.ComprehensionExpr, program term.Program) *term.Term {
 	list := c.term(x.IterRange())
 	op, body := quantified(x)
 	if list == nil || body == nil || c.loop != "" || x.HasIterVar2() {
 		return nil
 	}
-	if list.Op == term.Read && list.Kind == term.Map {
-		c.loop, c.over = x.IterVar(), term.Map
+	if list.Op == term.Read {
+		c.loop, c.over, c.matching = x.IterVar(), list.Kind, true
 		if test := c.boolean(body); test != nil {
-			return &term.Term{Op: op, Kind: term.Bool, Args: []*term.Term{list, test}}
+			return &term.Term{Op: op, Kind: term.Bool, Args: []*term.Term{list, test}, Program: program}
 		}
 		return nil
 	}
+	return c.unrolled(op, x.IterVar(), list, body)
+}
+
+// unrolled converts a loop over a list of constants.
+func (c *converter) unrolled(op term.Op, variable string, list *term.Term, body ast.Expr) *term.Term {
 	values, ok := list.Value.([]any)
 	if list.Op != term.Const || !ok || len(values) > maxUnrolled {
 		return nil
 	}
 	var parts []*term.Term
 	for _, v := range values {
-		c.bound = &binding{x.IterVar(), v}
+		c.bound, c.matching = &binding{variable, v}, true
 		part := c.boolean(body)
 		if part == nil {
 			return nil

@@ -34,7 +34,11 @@ type converter struct {
 	records map[string]Values
 	loop    string    // the loop variable within a loop, else empty
 	over    term.Kind // the kind of the list the loop runs over
-	bound   *binding  // the variable of a loop that is unrolled
+
+	// Of a meaning: the variable of a loop that is unrolled, and whether patterns
+	// have words.
+	bound    *binding
+	matching bool
 }
 
 // boolean converts a node that stands where a truth value is needed.
@@ -302,6 +306,9 @@ func (c *converter) call(x ast.Expr) *term.Term {
 		if t := c.constantText(x); t != nil {
 			return t
 		}
+	}
+	if c.matching && call.FunctionName() == overloads.Matches && len(args) == 2 {
+		return c.matches(args[0], args[1])
 	}
 	if op, ok := binary[call.FunctionName()]; ok && len(args) == 2 {
 		return c.binary(op, c.kind(x), args)

@@ -125,7 +125,7 @@ func (s *Space) groupNumbers(atoms []int) {
 	for _, v := range values {
 		add(func(t *term.Term) lower.Truth { return relates(t, v) })
 	}
-	if operand.Kind != term.Int { // it is no number, or of another type
+	if operand.Kind == term.Float || operand.Kind == term.Dyn { // it is no number, or of another type
 		add(func(t *term.Term) lower.Truth { return truthOf(t.Op == term.Ne) })
 		add(func(t *term.Term) lower.Truth {
 			if t.Op == term.Eq || t.Op == term.Ne {

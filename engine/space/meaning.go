@@ -22,7 +22,7 @@ func (s *Space) meaning(t *term.Term) *term.Term {
 		return nil
 	}
 	m := t.Meaning()
-	if m != nil && (m.Op == term.All || m.Op == term.Exists) {
+	if m != nil && (m.Op == term.All || m.Op == term.Exists) && m.Args[0].Kind == term.Map {
 		return s.unrolled(m)
 	}
 	return m

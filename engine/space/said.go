@@ -19,6 +19,8 @@ type said struct {
 	sizes                       []int    // it is compared with by its size
 	patterns                    []string // it is matched with
 
+	computed bool // with, by cel-go: it may be a list
+
 	tell func(sources ...string) ([]pattern.Told, bool) // nil: patterns are of no matter
 
 	// Of a list: what is said of its elements or, of findings, of their types
@@ -38,7 +40,7 @@ const exactInteger = 1 << 53
 
 func (s *said) element() *said {
 	if s.elements == nil {
-		s.elements = &said{}
+		s.elements = &said{tell: s.tell}
 	}
 	return s.elements
 }
@@ -96,7 +98,25 @@ func (s *said) relation(t *term.Term) bool {
 		}
 	}
 	s.loosely(t)
+	s.undo(t)
 	return false
+}
+
+// undo remembers numbers that what is computed may come to its bound with: those
+// from which a step of arithmetic leads there.
+func (s *said) undo(t *term.Term) {
+	operand, bound, ok := comparison(t)
+	if !ok {
+		return
+	}
+	var with said
+	with.loosely(operand)
+	const most = 4
+	for _, n := range with.numbers[:min(len(with.numbers), most)] {
+		for _, v := range []float64{bound / n, bound * n, bound - n, bound + n} {
+			s.constant(v) // none that is infinite
+		}
+	}
 }
 
 func (s *said) membership(t *term.Term) bool {
@@ -174,11 +194,14 @@ func (s *said) body(t *term.Term) bool {
 // computed with a time may be the name of a zone.
 func (s *said) loosely(t *term.Term) {
 	t.Walk(func(t *term.Term) bool {
+		s.computed = s.computed || t.Op == term.Opaque
 		if t.Op == term.Read && t.Leaf.Kind == shape.Time {
 			remember(&s.texts, "UTC")
 		}
 		if t.Op == term.Const {
-			s.constant(t.Value)
+			if s.constant(t.Value); t.Source != "" { // a time
+				remember(&s.texts, t.Source)
+			}
 			if list, ok := t.Value.([]any); ok {
 				for _, v := range list {
 					s.constant(v)

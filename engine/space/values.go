@@ -1,6 +1,7 @@
 package space
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -64,6 +65,11 @@ func (s *said) dynamicValues() ([]Value, bool) {
 		values = append(append(values, numbers...), stated(texts)...)
 	} else {
 		values = append(append(values, stated(texts)...), numbers...)
+	}
+	if s.computed {
+		for _, text := range s.texts[:min(len(s.texts), maxSharedTexts)] {
+			values = append(values, Stated([]any{text}))
+		}
 	}
 	for _, size := range s.sizesNear(maxElements) {
 		values = append(values, Stated(slices.Repeat([]any{fillings[0]}, size)))
@@ -211,12 +217,22 @@ func (s *said) otherTexts(parts []textPart) []string {
 		if s.tell == nil {
 			break
 		}
-		for _, q := range s.patterns[:max(i, 1)] { // each with each, one alone with itself
+		for _, q := range append(s.patterns[:max(i, 1):max(i, 1)], s.sizePatterns()...) { // each with each, one alone with itself
 			told, _ := s.tell(p, q)
 			for _, t := range told {
 				remember(&out, t.Text)
 			}
 		}
+	}
+	return out
+}
+
+// sizePatterns match texts of the sizes that are asked for.
+func (s *said) sizePatterns() []string {
+	const most = 1_000 // repetitions that a pattern may have
+	var out []string
+	for _, size := range s.sizesNear(most) {
+		out = append(out, fmt.Sprintf("(?s)^.{%d}$", size))
 	}
 	return out
 }
