@@ -31,17 +31,23 @@ type RuleInfo struct {
 
 // Rules returns the rules of the program, by policy and in the order of the
 // document. Of a policy that denies by default the last one is "default": it
-// looks at what no other looks at, and demands the impossible.
+// looks at what no other looks at, but for those that a profile adds, and
+// demands the impossible.
 func (p *Program) Rules() []RuleInfo {
 	var out []RuleInfo
 	for _, c := range p.policies {
 		var whens []*term.Term
 		for _, r := range c.rules {
 			info := r.info(c)
-			info.When, info.Require = termOf(r.when, r.records), termOf(r.require, r.records)
+			t := r.terms(Bitmaps)
+			info.When, info.Require = t.when, t.require
 			info.Params, info.Written = r.written()
-			if whens = append(whens, info.When); info.When == nil {
-				whens[len(whens)-1] = term.Constant(true)
+			switch {
+			case r.added:
+			case info.When == nil:
+				whens = append(whens, term.Constant(true))
+			default:
+				whens = append(whens, info.When)
 			}
 			out = append(out, info)
 		}

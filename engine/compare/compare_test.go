@@ -294,6 +294,38 @@ func checkExamples(t *testing.T, r *compare.Report, older, newer engine.Policy) 
 	}
 }
 
+// oneBase is a resolver that knows a single base.
+type oneBase string
+
+func (b oneBase) Base(mesh.BundleRef, mesh.Digest) ([]byte, error) { return []byte(b), nil }
+
+// TestProfiles: of a base that denies by default, what a profile adds allows
+// nothing more.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	profile := func(rules string) engine.Policy {
+		p := parse(t, "version: \"3.0.0\"\nname: n\nextends: acme/base@sha256:"+strings.Repeat("0", 64)+"\nrules: {custom: ["+rules+"]}\n")
+		merged, findings := policy.Resolve(p.Document, oneBase(head+"default: deny\nrules: {custom: [{id: b, when: 'action.type == \"egress\"', require: 'has(egress.tls)'}]}\n"))
+		if merged == nil {
+			t.Fatal(findings)
+		}
+		return engine.Policy{ID: "a/b", Document: merged}
+	}
+	const first, second = `{id: p, when: 'action.type == "egress"', require: 'has(data.purpose)'}`, `{id: q, when: 'action.type == "data.read"', require: 'has(data.purpose)'}`
+	for _, tt := range []struct {
+		older, newer string
+		want         []string
+	}{
+		{first, first, []string{"identical"}},
+		{first, "", []string{`allowed | allowed now: egress where data.purpose is absent (rule p is gone) | {"action":{"type":"egress"},"egress":{"tls":true}} denied → allowed`}},
+		{first, first + ", " + second, []string{"rule | rule q is new, and denies nothing that was allowed: it is proved that by this rule alone no action is decided otherwise"}},
+	} {
+		if diff := cmp.Diff(tt.want, lines(t, report(t, profile(tt.older), profile(tt.newer)))); diff != "" {
+			t.Errorf("report (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	sound := parse(t, rules("    - {id: a, require: 'has(data.purpose)'}\n"))

@@ -290,6 +290,9 @@ func (c *comparison) labels(p pair) {
 	if !slices.Equal(a.RuleInfo.Controls, b.RuleInfo.Controls) {
 		add(Controls, notNil(a.RuleInfo.Controls), notNil(b.RuleInfo.Controls), fmt.Sprintf("rule %s serves %s", b.ID, setWords(a.RuleInfo.Controls, b.RuleInfo.Controls)))
 	}
+	if b.ID == policy.RuleDefault {
+		return // its words are ours
+	}
 	if a.Message != b.Message {
 		add(Text, a.Message, b.Message, fmt.Sprintf("rule %s has another message: %s", b.ID, b.Message))
 	}
