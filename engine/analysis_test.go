@@ -99,8 +99,10 @@ rules:
     - {id: d, when: 'action.type == "tool.call"', require: 'has(tool.args.n) && tool.args.n <= 3000', obligations: [{type: log}]}
 `), nil},
 		{"what cannot be told", custom(`    - {id: a, when: 'has(timestamp) && timestamp.getHours() > 25 - data.retentionDays && has(data.retentionDays)', require: 'has(tool.name)'}
-    - {id: b, when: 'has(data.purpose) && size(data.purpose) > 2', require: 'size(data.purpose) > 1'}
+    - {id: b, when: 'has(data.purpose) && data.purpose > "b"', require: 'data.purpose > "a"'}
 `), nil},
+		{"a size that is known", custom(`    - {id: b, when: 'has(data.purpose) && size(data.purpose) > 2', require: 'size(data.purpose) > 1'}
+`), []string{"5:78 always-true no action that b looks at can violate it (correct require, or remove the rule)"}},
 	}
 }
 

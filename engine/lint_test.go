@@ -142,6 +142,7 @@ func TestLintDead(t *testing.T) {
 	t.Parallel()
 	const head = "version: \"3.0.0\"\nname: n\nparams:\n  limit: {type: integer, minimum: 1, maximum: 100, default: 5}\n" +
 		"  hosts: {type: array, items: {type: string, enum: [a, b]}, maxItems: 2, default: [a]}\nrules:\n  custom:\n    - id: a\n      require: |-\n        "
+	const tail = "\n    - {id: reads, when: 'action.type == \"x.y\"', require: 'has(tool.args.n) && tool.args.n < params.limit && has(tool.name) && tool.name in params.hosts'}\n"
 	for _, tt := range []struct {
 		cel  string
 		want []string
@@ -157,7 +158,7 @@ func TestLintDead(t *testing.T) {
 		t.Run(tt.cel, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, f := range engine.Lint(document(t, "p.yaml", head+tt.cel+"\n"), nil) {
+			for _, f := range engine.Lint(document(t, "p.yaml", head+tt.cel+tail), nil) {
 				got = append(got, fmt.Sprintf("%d:%d %s %s (%s)", f.Line, f.Column, f.Rule, f.Message, f.Hint))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

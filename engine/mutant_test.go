@@ -209,3 +209,23 @@ func TestEveryMutantIsNoticed(t *testing.T) {
 	}
 	t.Logf("%d mutants", run.Tried)
 }
+
+// TestMutantRules holds that a mutant's program tells the mutant's rules.
+func TestMutantRules(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", custom("    - {id: a, require: 'has(data.retentionDays) && data.retentionDays < 2'}\n    - {id: b, require: 'has(data.purpose)'}\n")))
+	before := fmt.Sprint(ruleTexts(p))
+	for _, m := range mutants(t, p) {
+		if got := fmt.Sprint(ruleTexts(m.Program())); got == before {
+			t.Errorf("%s, %s: the rules are still %s", m.ID, m.What, got)
+		}
+	}
+}
+
+func ruleTexts(p *engine.Program) []string {
+	var out []string
+	for _, r := range p.Rules() {
+		out = append(out, r.ID+": "+r.Require.String())
+	}
+	return out
+}

@@ -39,13 +39,16 @@ func (p *Program) Rules() []RuleInfo {
 		var whens []*term.Term
 		for _, r := range c.rules {
 			info := r.info(c)
-			info.When, info.Require = termOf(r.when, r.records), termOf(r.require, r.records)
+			t := r.terms(Bitmaps)
+			info.When, info.Require = t.when, t.require
 			info.Params, info.Written = r.written()
-			if out = append(out, info); r.added {
-				continue
-			}
-			if whens = append(whens, info.When); info.When == nil {
-				whens[len(whens)-1] = term.Constant(true)
+			out = append(out, info)
+			switch {
+			case r.added:
+			case info.When == nil:
+				whens = append(whens, term.Constant(true))
+			default:
+				whens = append(whens, info.When)
 			}
 		}
 		if c.info.DenyByDefault {

@@ -12,23 +12,72 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// find asks for an action that meets the goals, and passes the test.
-func (c *comparison) find(goals []space.Goal, test func(*mesh.Action) bool) *mesh.Action {
-	b := c.budget()
-	a := c.space.Find(c.ctx, goals, b)
-	c.left -= MaxQuestion - b.Steps
-	if a == nil || !test(a) {
-		return nil
+// question is what is asked of actions. Which of the rules that have to allow an
+// action matter is found out by asking: only those that do not allow what was
+// found are goals, too. So most questions are about few rules, however many the
+// versions have.
+type question struct {
+	goals []space.Goal
+	// allow are the versions that have to allow the action.
+	allow []*side
+	// test is what an action has to pass, which both versions decide.
+	test func(*mesh.Action) bool
+}
+
+// find looks for an answer. Where there is none, the goals of the question are
+// those that could not be met together.
+func (c *comparison) find(q *question) *mesh.Action {
+	for {
+		a := c.meeting(q.goals)
+		if a == nil || q.test(a) {
+			return a
+		}
+		before := len(q.goals)
+		for _, s := range q.allow {
+			q.demand(s, c.decide(s, a))
+		}
+		if len(q.goals) == before {
+			return nil
+		}
 	}
+}
+
+// demand adds the goals that what refused an action allows it.
+func (q *question) demand(s *side, o *Outcome) {
+	for _, id := range slices.Concat(o.Violations, o.Errors) {
+		if r := s.byID[id]; r != nil && !slices.ContainsFunc(q.goals, func(g space.Goal) bool { return g.Term == r.outcome && g.Want == space.True }) {
+			q.goals = append(q.goals, is(r.outcome))
+		}
+	}
+}
+
+// meeting asks for an action that meets goals.
+func (c *comparison) meeting(goals []space.Goal) *mesh.Action {
+	b := c.budget()
+	a := c.spaceOf(goals).Find(c.ctx, goals, b)
+	c.left -= MaxQuestion - b.Steps
 	return a
 }
 
 // impossible asks for a proof that no action meets the goals.
 func (c *comparison) impossible(goals []space.Goal) bool {
 	b := c.budget()
-	out := c.space.Impossible(goals, b)
+	out := c.spaceOf(goals).Impossible(goals, b)
 	c.left -= MaxQuestion - b.Steps
 	return out
+}
+
+// spaceOf returns the space of what goals speak of.
+func (c *comparison) spaceOf(goals []space.Goal) *space.Space {
+	if len(goals) == len(c.asked) && slices.Equal(goals, c.asked) {
+		return c.space
+	}
+	terms := make([]*term.Term, len(goals))
+	for i, g := range goals {
+		terms[i] = g.Term
+	}
+	c.space, c.asked = c.library.New(terms...), slices.Clone(goals)
+	return c.space
 }
 
 func (c *comparison) budget() *space.Budget {
@@ -43,7 +92,7 @@ func (c *comparison) budget() *space.Budget {
 func (c *comparison) gap(kind Kind, ids []string, what string, terms ...*term.Term) {
 	const shown = 3
 	why := fmt.Sprintf("it takes more than %d steps", MaxQuestion)
-	if loose := c.space.Loose(terms...); len(loose) > 0 {
+	if loose := c.library.New(terms...).Loose(terms...); len(loose) > 0 {
 		for i, text := range loose {
 			loose[i] = strings.TrimSuffix(strings.TrimPrefix(text, "("), ")")
 		}

@@ -136,7 +136,6 @@ func Policies(ctx context.Context, older, newer engine.Policy) (*Report, error) 
 	if c.newer, err = c.side(newer); err != nil {
 		return nil, err
 	}
-	c.space = c.library.New(append(c.older.outcomes(), c.newer.outcomes()...)...)
 	c.document()
 	for _, p := range c.pairs() {
 		if err := ctx.Err(); err != nil {
@@ -153,7 +152,8 @@ type comparison struct {
 	ctx          context.Context
 	definitions  map[string]*term.Term
 	library      *space.Library
-	space        *space.Space
+	space        *space.Space // of the goals that were asked last
+	asked        []space.Goal
 	older, newer *side
 	left         int // steps
 	report       *Report
@@ -173,7 +173,7 @@ type rule struct {
 	engine.RuleInfo
 	when, require *term.Term // never nil
 	outcome       *term.Term // true: satisfied or not looked at; false: violated
-	types         []string   // of the actions that it can look at or fail on; nil: any
+	text          string     // of both
 }
 
 func (c *comparison) side(p engine.Policy) (*side, error) {
@@ -182,7 +182,10 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &side{policy: p, program: program, enforced: program.Enforced(), byID: map[string]*rule{}}
+	s := &side{policy: p, program: program, enforced: program, byID: map[string]*rule{}}
+	if program.Policies()[0].Mode != mesh.ModeEnforce {
+		s.enforced = program.Enforced()
+	}
 	for _, info := range program.Rules() {
 		r := &rule{RuleInfo: info, when: info.When, require: info.Require}
 		if r.when == nil {
@@ -191,11 +194,7 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 		if r.require == nil {
 			r.require = term.Constant(true)
 		}
-		for _, part := range r.when.Conjuncts() {
-			if types := typesOf(part); types != nil && r.types == nil {
-				r.types = types // a conjunction with a false part is false even where another fails
-			}
-		}
+		r.text = r.when.String() + "\n" + r.require.String()
 		r.outcome = &term.Term{Op: term.Cond, Kind: term.Bool, Args: []*term.Term{r.when, r.require, term.Constant(true)}}
 		s.rules = append(s.rules, r)
 		s.byID[r.ID] = r
@@ -203,30 +202,10 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 	return s, nil
 }
 
-func (s *side) outcomes() []*term.Term {
-	var out []*term.Term
-	for _, r := range s.rules {
-		out = append(out, r.outcome)
-	}
-	return out
-}
-
-// satisfied are the goals that all rules of a version allow an action that one
-// rule looks at or fails on. Rules for actions of other types do anyway.
-func (s *side) satisfied(by *rule) []space.Goal {
-	var out []space.Goal
-	for _, r := range s.rules {
-		if by.types == nil || r.types == nil || slices.ContainsFunc(by.types, func(t string) bool { return slices.Contains(r.types, t) }) {
-			out = append(out, space.Goal{Term: r.outcome, Want: space.True})
-		}
-	}
-	return out
-}
-
 // same reports whether two rules look at the same actions and demand the same,
 // word for word.
 func (r *rule) same(o *rule) bool {
-	return r.when.String() == o.when.String() && r.require.String() == o.require.String()
+	return r.text == o.text
 }
 
 // pair is a rule in both versions; one of them is nil if it is in one only.
@@ -243,24 +222,23 @@ func (p pair) id() string {
 // say.
 func (c *comparison) pairs() []pair {
 	var out []pair
-	var removed []*rule
+	removed := map[string][]*rule{} // by what they say
 	for _, r := range c.older.rules {
 		if c.newer.byID[r.ID] == nil {
-			removed = append(removed, r)
+			removed[r.text] = append(removed[r.text], r)
 		}
 	}
 	for _, r := range c.newer.rules {
 		p := pair{c.older.byID[r.ID], r}
-		if p.older == nil {
-			if i := slices.IndexFunc(removed, r.same); i >= 0 {
-				p.older = removed[i]
-				removed = slices.Delete(removed, i, i+1)
-			}
+		if alike := removed[r.text]; p.older == nil && len(alike) > 0 {
+			p.older, removed[r.text] = alike[0], alike[1:]
 		}
 		out = append(out, p)
 	}
-	for _, r := range removed {
-		out = append(out, pair{older: r})
+	for _, r := range c.older.rules {
+		if slices.Contains(removed[r.text], r) {
+			out = append(out, pair{older: r})
+		}
 	}
 	return out
 }

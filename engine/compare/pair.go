@@ -70,6 +70,19 @@ func (p pair) ids() []string {
 	return []string{p.id()}
 }
 
+// satisfied is the goal that a version's rule of the pair allows an action; none
+// if it has no such rule.
+func (p pair) satisfied(s *side, c *comparison) []space.Goal {
+	r := p.newer
+	if s == c.older {
+		r = p.older
+	}
+	if r == nil {
+		return nil
+	}
+	return []space.Goal{is(r.outcome)}
+}
+
 // decisions looks for actions that are decided otherwise because of a rule.
 func (c *comparison) decisions(p pair) {
 	if p.newer != nil {
@@ -102,19 +115,22 @@ func (c *comparison) equivalent(a, b *rule) bool {
 func (c *comparison) denials(p pair, r *rule, by, other *side, kind Kind) {
 	for _, clause := range lower.Clauses(r.require) {
 		demand := term.Disjunction(clause...)
-		goals := append([]space.Goal{is(r.when), isNot(demand)}, other.satisfied(r)...)
+		goals := append([]space.Goal{is(r.when), isNot(demand)}, p.satisfied(other, c)...)
 		var ways []way
+		possible := false
 		for _, cube := range missed(clause) {
-			a := c.find(append(slices.Clone(cube), goals...), func(a *mesh.Action) bool {
+			q := question{goals: append(slices.Clone(cube), goals...), allow: []*side{other}, test: func(a *mesh.Action) bool {
 				return c.decide(by, a).violates(r.ID) && c.decide(other, a).allowed()
-			})
-			if a != nil {
+			}}
+			if a := c.find(&q); a != nil {
 				ways = append(ways, way{cube, a})
+			} else {
+				possible = possible || !c.impossible(q.goals)
 			}
 		}
 		if len(ways) > 0 {
 			c.flip(kind, p, r, clause, ways)
-		} else if !c.impossible(goals) {
+		} else if possible {
 			c.gap(kind, p.ids(), fmt.Sprintf("an action is %s now where %s", kind, shortened(says(term.Negate(demand)).String())), r.when, demand)
 		}
 	}
@@ -145,10 +161,10 @@ func (c *comparison) shown(change Change, example *mesh.Action) Change {
 // failures looks for an action on which a rule of one version fails, and that
 // the other version allows.
 func (c *comparison) failures(p pair, r *rule, by, other *side) {
-	goals := append([]space.Goal{{Term: r.outcome, Want: space.Error}}, other.satisfied(r)...)
-	a := c.find(goals, func(a *mesh.Action) bool {
+	q := question{goals: append([]space.Goal{{Term: r.outcome, Want: space.Error}}, p.satisfied(other, c)...), allow: []*side{other}, test: func(a *mesh.Action) bool {
 		return c.decide(by, a).fails(r.ID) && c.decide(other, a).allowed()
-	})
+	}}
+	a := c.find(&q)
 	kind, words := Failing, "fails now"
 	if by == c.older {
 		kind, words = Allowed, "allowed now instead of failing"
@@ -157,7 +173,7 @@ func (c *comparison) failures(p pair, r *rule, by, other *side) {
 	case a != nil:
 		words += fmt.Sprintf(": %s (rule %s)", failingWords(c, r, a), r.ID)
 		c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: kind, Rules: p.ids(), Words: words}, a))
-	case !c.impossible(goals):
+	case !c.impossible(q.goals):
 		c.gap(kind, p.ids(), "an action on which the rule fails is decided otherwise", r.when, r.require)
 	}
 }
@@ -174,15 +190,15 @@ func (c *comparison) turnsToError(p pair) {
 		{p.older, p.newer, c.older, c.newer, Failing, "fails now instead of being violated"},
 		{p.newer, p.older, c.newer, c.older, Denied, "denied now instead of failing"},
 	} {
-		goals := []space.Goal{isNot(d.violated.outcome), {Term: d.failed.outcome, Want: space.Error}}
-		a := c.find(goals, func(a *mesh.Action) bool {
+		q := question{goals: []space.Goal{isNot(d.violated.outcome), {Term: d.failed.outcome, Want: space.Error}}, test: func(a *mesh.Action) bool {
 			return c.decide(d.by, a).violates(d.violated.ID) && c.decide(d.at, a).fails(d.failed.ID)
-		})
+		}}
+		a := c.find(&q)
 		switch {
 		case a != nil:
 			words := fmt.Sprintf("%s: %s (rule %s)", d.words, failingWords(c, d.failed, a), p.id())
 			c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: d.kind, Rules: p.ids(), Words: words}, a))
-		case !c.impossible(goals):
+		case !c.impossible(q.goals):
 			c.gap(d.kind, p.ids(), "a violation turns into a failure, or the other way round", d.failed.when, d.failed.require)
 		}
 	}
@@ -222,11 +238,11 @@ func (c *comparison) obliged(p pair, r, o *rule, equal bool, by *side) {
 	if equal { // only an action that the other rule does not look at shows it
 		goals = append(goals, isNot(o.when))
 	}
-	goals = append(append(goals, c.older.satisfied(r)...), c.newer.satisfied(r)...)
-	a := c.find(goals, func(a *mesh.Action) bool {
+	q := question{goals: goals, allow: []*side{c.older, c.newer}, test: func(a *mesh.Action) bool {
 		x, y := c.decide(c.older, a), c.decide(c.newer, a)
 		return x.allowed() && y.allowed() && !sameObligations(x.Obligations, y.Obligations)
-	})
+	}}
+	a := c.find(&q)
 	words := "obliges now to " + obligationWords(r.Obligations)
 	if by == c.older {
 		words = "obliges no more to " + obligationWords(r.Obligations)
@@ -237,7 +253,7 @@ func (c *comparison) obliged(p pair, r, o *rule, equal bool, by *side) {
 	case a != nil:
 		words += fmt.Sprintf(": %s (rule %s)", c.whereWords(r, nil, nil, nil), r.ID)
 		c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: Obligation, Rules: p.ids(), Words: words}, a))
-	case !c.impossible(goals):
+	case !c.impossible(q.goals):
 		c.gap(Obligation, p.ids(), "an allowed action has other obligations", r.when, r.require)
 	}
 }
@@ -274,6 +290,9 @@ func (c *comparison) labels(p pair) {
 	if !slices.Equal(a.RuleInfo.Controls, b.RuleInfo.Controls) {
 		add(Controls, notNil(a.RuleInfo.Controls), notNil(b.RuleInfo.Controls), fmt.Sprintf("rule %s serves %s", b.ID, setWords(a.RuleInfo.Controls, b.RuleInfo.Controls)))
 	}
+	if b.ID == policy.RuleDefault {
+		return // its words are ours
+	}
 	if a.Message != b.Message {
 		add(Text, a.Message, b.Message, fmt.Sprintf("rule %s has another message: %s", b.ID, b.Message))
 	}
@@ -285,9 +304,9 @@ func (c *comparison) labels(p pair) {
 // graded adds an example of a violation that is graded otherwise.
 func (c *comparison) graded(p pair, change *Change) {
 	a, b := p.older, p.newer
-	example := c.find([]space.Goal{isNot(a.outcome), isNot(b.outcome)}, func(x *mesh.Action) bool {
+	example := c.find(&question{goals: []space.Goal{isNot(a.outcome), isNot(b.outcome)}, test: func(x *mesh.Action) bool {
 		return c.decide(c.older, x).violates(a.ID) && c.decide(c.newer, x).violates(b.ID)
-	})
+	}})
 	if example == nil {
 		return
 	}

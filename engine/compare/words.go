@@ -111,7 +111,7 @@ func (c *comparison) narrowed(missing phrase, demand, other *term.Term) phrase {
 	place := space.PlaceAt(missing.field)
 	refuses, allows := lower.NewTest(demand, c.definitions), lower.NewTest(other, c.definitions)
 	var names []string
-	for _, v := range c.space.Values(place) {
+	for _, v := range c.library.New(demand, other).Values(place) {
 		a := place.With(&mesh.Action{Action: mesh.Operation{Type: mesh.TypeDataRead}}, v)
 		if refuses.Truth(c.ctx, a) == lower.True || allows.Truth(c.ctx, a) != lower.True {
 			continue

@@ -27,9 +27,10 @@ func (c *converter) opaque(x ast.Expr) *term.Term {
 	if records != nil || x.ID() != c.ast.Expr().ID() {
 		plan = c.expr.env.planner(subtree(c.ast, x), records)
 	}
+	decide := &program{plan: plan, records: c.records}
 	return &term.Term{
 		Op: term.Opaque, Kind: term.Bool, Args: c.parts(x),
-		Source: c.source(x), Name: c.given(x), Program: &program{plan: plan, records: c.records}, Offset: beginOf(c.ast, x),
+		Source: c.source(x), Name: c.given(x), Program: decide, Meaning: c.meaning(x, decide), Offset: beginOf(c.ast, x),
 		Pattern: c.pattern(x),
 	}
 }

@@ -40,6 +40,7 @@ type converter struct {
 	// copies how often the node is converted for them.
 	constants map[string]any
 	copies    int
+	matching  bool // patterns have words: in a meaning
 }
 
 // local reports whether a name is a loop's variable where the converter is.
@@ -311,6 +312,9 @@ func (c *converter) call(x ast.Expr) *term.Term {
 		return c.unary(term.Neg, c.kind(x), args[0])
 	case overloads.Size:
 		return c.unary(term.Size, term.Int, args[0])
+	}
+	if c.matching && call.FunctionName() == overloads.Matches && len(args) == 2 {
+		return c.matches(args[0], args[1])
 	}
 	if op, ok := binary[call.FunctionName()]; ok && len(args) == 2 {
 		return c.binary(op, c.kind(x), args)

@@ -49,7 +49,7 @@ func (s *Space) sharedTexts() []string {
 		}
 	}
 	texts := all.texts[:min(len(all.texts), maxSharedTexts)]
-	return append(slices.Clone(texts), fillings[0])
+	return append(slices.Clone(texts), fillings[0], fillings[1]) // two, which are not the same
 }
 
 // classify makes the values of a place.
@@ -81,7 +81,7 @@ func (s *Space) key(v *variable) string {
 }
 
 func (s *Space) classesOf(v *variable, texts []string) *classes {
-	var about said
+	about := said{tell: s.library.tell}
 	c := &classes{}
 	for _, i := range v.atoms {
 		if a := s.atoms[i]; len(a.variables) == 1 {
@@ -103,6 +103,7 @@ func (s *Space) classesOf(v *variable, texts []string) *classes {
 	}
 	if v.shared {
 		c.values = distinct(append(c.values, sharedValues(p, texts)...))
+		c.values = distinct(append(c.values, s.counterweights(v)...))
 	}
 	if kind := p.leaf.Kind; kind == shape.Int || kind == shape.Float {
 		c.values = slices.DeleteFunc(c.values, func(value Value) bool { return !Sayable(p.With(plain(), value)) })
@@ -151,6 +152,33 @@ func sharedValues(p Place, texts []string) []Value {
 		}
 	}
 	return out
+}
+
+// counterweights are numbers that outweigh those which stand at the places that
+// a place is computed with: a sum can be low although one of them is high.
+func (s *Space) counterweights(v *variable) []Value {
+	var all said
+	for _, i := range v.atoms {
+		if operand, _, ok := comparison(s.atoms[i].term); ok && operand.Op != term.Read && operand.Op != term.Key {
+			for _, other := range s.atoms[i].variables {
+				for _, n := range s.variables[other].atoms {
+					all.loosely(s.atoms[n].term)
+				}
+			}
+		}
+	}
+	if len(all.numbers) == 0 {
+		return nil
+	}
+	switch low := -slices.Max(all.numbers); {
+	case v.place.dynamic():
+		return []Value{Stated(low)}
+	case v.place.Takes(low):
+		return []Value{Stated(low)}
+	case v.place.Takes(int64(low)):
+		return []Value{Stated(int64(low))}
+	}
+	return nil
 }
 
 func distinct(values []Value) []Value {

@@ -17,7 +17,7 @@ const maxElementValues = 2_000
 const maxAppends = 5_000
 
 // maxElements bounds the elements of a list that is made for its size.
-const maxElements = 20
+const maxElements = 1_000
 
 // listValues returns a list of every class that terms tell apart. What they say
 // of a list depends on which elements are in it, and elements of the same

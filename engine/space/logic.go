@@ -81,16 +81,14 @@ func (q *query) freeAtom(i int) Truths {
 			return Error
 		}
 	}
-	switch out := q.guessed[i]; {
-	case out == 0 && a.total && !open:
-		return True | False
-	case out == 0:
-		return anything
-	case a.total && open:
-		return out | Error
-	default:
-		return out
+	out := a.any
+	if choice := q.guessed[a.group]; choice >= 0 {
+		out = a.outcomes[choice]
 	}
+	if a.total && open {
+		return out | Error
+	}
+	return out
 }
 
 func not(t Truths) Truths {

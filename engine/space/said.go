@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ai-agent-mesh/mesh/engine/pattern"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -14,7 +16,12 @@ type said struct {
 	prefixes, suffixes, infixes []string
 	numbers                     []float64
 	null                        bool
-	sizes                       []int // it is compared with by its size
+	sizes                       []int    // it is compared with by its size
+	patterns                    []string // it is matched with
+
+	computed bool // with, by cel-go: it may be a list
+
+	tell func(sources ...string) ([]pattern.Told, bool) // nil: patterns are of no matter
 
 	// Of a list: what is said of its elements or, of findings, of their types
 	// and counts.
@@ -25,12 +32,15 @@ type said struct {
 // it, terms are no longer exact.
 const maxConstants = 500
 
+// maxSize bounds the texts and lists that are made for their size.
+const maxSize = 10_000
+
 // exactInteger is the bound of the integers that a float64 holds exactly.
 const exactInteger = 1 << 53
 
 func (s *said) element() *said {
 	if s.elements == nil {
-		s.elements = &said{}
+		s.elements = &said{tell: s.tell}
 	}
 	return s.elements
 }
@@ -56,6 +66,11 @@ func (s *said) learn(t *term.Term) bool {
 		return s.part(t)
 	case term.Exists, term.All:
 		return s.loop(t)
+	case term.Matches:
+		if source, ok := t.Args[1].Value.(string); ok {
+			remember(&s.patterns, source)
+		}
+		return false
 	}
 	s.loosely(t)
 	return false
@@ -78,12 +93,30 @@ func (s *said) relation(t *term.Term) bool {
 		return s.constant(b.Value) && (!text || t.Op == term.Eq || t.Op == term.Ne) // texts have an order, too
 	case a.Op == term.Size:
 		if n, ok := b.Value.(int64); ok {
-			s.sizes = append(s.sizes, int(max(0, min(n, maxConstants))))
+			remember(&s.sizes, int(max(0, min(n, maxSize))))
 			return false
 		}
 	}
 	s.loosely(t)
+	s.undo(t)
 	return false
+}
+
+// undo remembers numbers that what is computed may come to its bound with: those
+// from which a step of arithmetic leads there.
+func (s *said) undo(t *term.Term) {
+	operand, bound, ok := comparison(t)
+	if !ok {
+		return
+	}
+	var with said
+	with.loosely(operand)
+	const most = 4
+	for _, n := range with.numbers[:min(len(with.numbers), most)] {
+		for _, v := range []float64{bound / n, bound * n, bound - n, bound + n} {
+			s.constant(v) // none that is infinite
+		}
+	}
 }
 
 func (s *said) membership(t *term.Term) bool {
@@ -161,11 +194,18 @@ func (s *said) body(t *term.Term) bool {
 	return of.learn(t) && single
 }
 
-// loosely remembers the constants in a term, for values worth trying.
+// loosely remembers the constants in a term, for values worth trying. What is
+// computed with a time may be the name of a zone.
 func (s *said) loosely(t *term.Term) {
 	t.Walk(func(t *term.Term) bool {
+		s.computed = s.computed || t.Op == term.Opaque
+		if t.Op == term.Read && t.Leaf.Kind == shape.Time {
+			remember(&s.texts, "UTC")
+		}
 		if t.Op == term.Const {
-			s.constant(t.Value)
+			if s.constant(t.Value); t.Source != "" { // a time
+				remember(&s.texts, t.Source)
+			}
 			if list, ok := t.Value.([]any); ok {
 				for _, v := range list {
 					s.constant(v)

@@ -67,8 +67,7 @@ func (s *Space) Meets(ctx context.Context, a *mesh.Action, goals ...Goal) bool {
 }
 
 // query is one search. Variables are numbered; behind those of places come the
-// atoms, whose truth is a variable of its own where it cannot be told from
-// the values of places.
+// groups of atoms whose truth cannot be told from the values of places.
 type query struct {
 	space    *Space
 	budget   *Budget
@@ -80,20 +79,20 @@ type query struct {
 	domains  [][]int  // values by place
 	assigned []int    // value by place, -1 for none
 	truths   []Truths // by atom: what it can be while its places are open
-	guessed  []Truths // by atom: what was assumed; 0 for nothing
+	guessed  []int    // choice by group, -1 for none
 }
 
 type goal struct {
-	node      *node
-	want      Truths
-	mask      Truths // what it can be
-	variables set
+	term *term.Term
+	node *node
+	want Truths
+	mask Truths // what it can be
 }
 
 func (s *Space) query(goals []Goal, budget *Budget) *query {
 	q := &query{space: s, budget: budget}
 	for _, g := range goals {
-		q.goals = append(q.goals, goal{node: s.node(g.Term), want: g.Want})
+		q.goals = append(q.goals, goal{term: g.Term, node: s.node(g.Term), want: g.Want})
 	}
 	return q
 }
@@ -103,8 +102,8 @@ func (q *query) run(ctx context.Context) bool {
 	q.ctx = ctx
 	s := q.space
 	q.assigned = slices.Repeat([]int{-1}, len(s.variables))
-	q.guessed = make([]Truths, len(s.atoms))
-	q.watchers = make([][]int, len(s.variables)+len(s.atoms))
+	q.guessed = slices.Repeat([]int{-1}, len(s.groups))
+	q.watchers = make([][]int, len(s.variables)+len(s.groups))
 	atoms := q.watch()
 	if q.gaveUp {
 		return false
@@ -133,7 +132,7 @@ func (q *query) watch() set {
 				return all
 			}
 			if q.free(a) {
-				variables[len(s.variables)+a] = true
+				variables[len(s.variables)+s.atoms[a].group] = true
 				for _, v := range s.atoms[a].strict {
 					variables[v] = true
 				}
@@ -146,7 +145,6 @@ func (q *query) watch() set {
 		for _, v := range variables.sorted() {
 			q.watchers[v] = append(q.watchers[v], i)
 		}
-		q.goals[i].variables = variables
 	}
 	return all
 }
@@ -227,7 +225,10 @@ func (q *query) solve() (found bool, conflict set) {
 	}
 	open := slices.IndexFunc(q.goals, func(g goal) bool { return g.mask&^g.want != 0 })
 	if open < 0 {
-		return true, nil
+		if q.proof || q.meets() {
+			return true, nil
+		}
+		return false, q.all()
 	}
 	v := q.choose(q.goals[open].node)
 	if v < 0 {
@@ -257,14 +258,38 @@ func (q *query) solve() (found bool, conflict set) {
 	return false, conflict
 }
 
+// meets evaluates the goals for what was decided: the size of a map depends on
+// what stands within it.
+func (q *query) meets() bool {
+	a := q.action()
+	for _, g := range q.goals {
+		q.budget.Steps--
+		if g.want&(1<<q.space.library.test(g.term, g.term.String()).Truth(q.ctx, a)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// all returns the places that are decided.
+func (q *query) all() set {
+	out := set{}
+	for v, n := range q.assigned {
+		if n >= 0 {
+			out[v] = true
+		}
+	}
+	return out
+}
+
 // choices returns the values of a variable to try, those that meet the goal at
 // once before the others.
 func (q *query) choices(v int, g *goal) []int {
-	count := truths
+	count := 0
 	if v < len(q.domains) {
 		count = len(q.domains[v])
-	} else if q.space.atoms[v-len(q.domains)].total {
-		count-- // whether it is an error is for its places to say
+	} else {
+		count = q.space.groups[v-len(q.domains)]
 	}
 	var meet, others []int
 	for n := range count {
@@ -283,12 +308,8 @@ func (q *query) decide(v, n int) {
 		q.assigned[v] = q.domains[v][n]
 		return
 	}
-	q.guessed[v-len(q.domains)] = truthValues()[n]
+	q.guessed[v-len(q.domains)] = n
 }
-
-const truths = 3 // that a predicate may have
-
-func truthValues() [truths]Truths { return [...]Truths{False, True, Error} }
 
 // check updates the goals that look at a variable. It returns the variables
 // that make one of them impossible; nil if there is none.
@@ -298,7 +319,9 @@ func (q *query) check(v int) set {
 	}
 	for _, i := range q.watchers[v] {
 		if !q.look(i) {
-			return q.decided(q.goals[i].variables)
+			why := set{}
+			q.reason(q.goals[i].node, q.goals[i].want, why)
+			return why
 		}
 	}
 	return nil
@@ -348,16 +371,6 @@ func (v Value) holds(p Place) bool {
 	return object
 }
 
-func (q *query) decided(variables set) set {
-	out := set{}
-	for v := range variables {
-		if v < len(q.domains) && q.assigned[v] >= 0 || v >= len(q.domains) && q.guessed[v-len(q.domains)] != 0 {
-			out[v] = true
-		}
-	}
-	return out
-}
-
 // masks saves what restore needs.
 func (q *query) masks(v int) []Truths {
 	out := make([]Truths, len(q.watchers[v]))
@@ -375,7 +388,7 @@ func (q *query) restore(v int, masks []Truths) {
 		q.assigned[v] = -1
 		return
 	}
-	q.guessed[v-len(q.domains)] = 0
+	q.guessed[v-len(q.domains)] = -1
 }
 
 // choose returns the first variable of a node that is still open; negative if
@@ -414,8 +427,8 @@ func (q *query) choose(n *node) int {
 			return v
 		}
 	}
-	if free && q.guessed[n.atom] == 0 {
-		return len(q.domains) + n.atom
+	if free && q.guessed[a.group] < 0 {
+		return len(q.domains) + a.group
 	}
 	return -1
 }

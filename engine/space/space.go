@@ -18,8 +18,10 @@ type Space struct {
 	atoms     []*atom
 	byText    map[string]int
 	nodes     map[*term.Term]*node
-	size      int // of atoms whose classes are known
-	steps     int // it took to find them
+	keys      map[Place][]string // of maps, that terms know
+	groups    []int              // choices of each group of atoms
+	size      int                // of atoms whose classes are known
+	steps     int                // it took to find them
 }
 
 // Library is what spaces over the same predicates share. It belongs to one
@@ -27,29 +29,34 @@ type Space struct {
 type Library struct {
 	definitions map[string]*term.Term
 	known       map[string]*classes
-	tests       map[string]*lower.Test
+	tests       map[string]decider
+	told        map[string]told
 }
 
 // NewLibrary returns a library of the predicates that terms ask by name.
 func NewLibrary(definitions map[string]*term.Term) *Library {
-	return &Library{definitions: definitions, known: map[string]*classes{}, tests: map[string]*lower.Test{}}
+	return &Library{definitions: definitions, known: map[string]*classes{}, tests: map[string]decider{}, told: map[string]told{}}
 }
 
 // atom is a term that is not put together from others by logic.
 type atom struct {
 	term      *term.Term
-	test      *lower.Test
+	test      decider
 	variables []int
 	exact     bool          // its classes tell all actions apart that it does
 	strict    []int         // the variables without whose values it is an error
 	total     bool          // it is no error otherwise
 	table     []lower.Truth // by value, of an atom about one place or none
 	known     map[string]lower.Truth
+	group     int      // of an atom that is not exact
+	outcomes  []Truths // by choice of the group
+	any       Truths   // of them
 }
 
 // New returns the space of terms.
 func (l *Library) New(terms ...*term.Term) *Space {
-	s := &Space{library: l, byPlace: map[Place]int{}, byText: map[string]int{}, nodes: map[*term.Term]*node{}}
+	s := &Space{library: l, byPlace: map[Place]int{}, byText: map[string]int{}, nodes: map[*term.Term]*node{}, keys: map[Place][]string{}}
+	s.learnKeys(terms)
 	for _, t := range terms {
 		s.node(t)
 	}
@@ -60,7 +67,7 @@ func (l *Library) New(terms ...*term.Term) *Space {
 		}
 		if a := s.atoms[i]; len(a.variables) == 0 {
 			a.table = []lower.Truth{a.test.Truth(context.Background(), new(mesh.Action))}
-			a.exact = a.term.Op != term.Opaque
+			a.exact = a.term.Op != term.Opaque && a.term.Program == nil
 		}
 	}
 	s.size = len(s.atoms)
@@ -70,6 +77,7 @@ func (l *Library) New(terms ...*term.Term) *Space {
 		v.around = slices.ContainsFunc(s.variables, func(o variable) bool { return v.place.above(o.place) })
 		s.classify(v, texts)
 	}
+	s.group()
 	return s
 }
 
@@ -133,6 +141,12 @@ func (s *Space) node(t *term.Term) *node {
 			break
 		}
 		n.atom = s.atom(t)
+	case term.Opaque:
+		if meaning := s.meaning(t); meaning != nil {
+			n = s.node(meaning)
+			break
+		}
+		n.atom = s.atom(t)
 	default:
 		n.atom = s.atom(t)
 	}
@@ -166,10 +180,10 @@ func (s *Space) atom(t *term.Term) int {
 }
 
 // test compiles an atom, each once.
-func (l *Library) test(t *term.Term, text string) *lower.Test {
+func (l *Library) test(t *term.Term, text string) decider {
 	test := l.tests[text]
 	if test == nil {
-		test = lower.NewTest(t, l.definitions)
+		test = l.decider(t)
 		l.tests[text] = test
 	}
 	return test
@@ -203,12 +217,15 @@ func operands(t *term.Term) (strict []Place, total bool) {
 		total = true
 	case term.Lt, term.Le, term.Gt, term.Ge, term.StartsWith, term.EndsWith, term.Contains, term.In:
 		total = t.Args[0].Kind != term.Dyn && t.Args[1].Kind != term.Dyn && t.Args[1].Kind != term.Map
+	case term.Matches:
+		total = t.Args[0].Kind == term.Text
 	default:
 		return nil, false
 	}
 	for _, a := range t.Args {
-		if a.Op == term.Size && a.Args[0].Op == term.Read {
+		if a.Op == term.Size {
 			a = a.Args[0]
+			total = total && a.Op == term.Read
 		}
 		switch a.Op {
 		case term.Const:

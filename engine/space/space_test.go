@@ -99,7 +99,21 @@ func TestImpossible(t *testing.T) {
 		{`!has(actor.userId) && approval.approver == actor.userId`, space.False | space.Error},
 		{`has(tool.args.n) && has(tool.args.m) && tool.args.n == tool.args.m`, space.True | space.False},
 		{`has(tool.args.n) && has(tool.args.m) && tool.args.n > tool.args.m`, space.True | space.False | space.Error},
-		{`size(data.purpose) > 3 && size(data.purpose) < 2`, space.True | space.False | space.Error},
+		{`size(data.purpose) > 3 && size(data.purpose) < 2`, space.False | space.Error},
+		{`size(data.purpose) > 3 && size(data.purpose) < 5`, space.True | space.False | space.Error},
+		{`has(tool.args.n) && size(tool.args.n) >= 81 && size(tool.args.n) < 80`, space.False | space.Error},
+		{`double(tool.args.n) + double(tool.args.m) <= 10.0 && !(10.5 >= double(tool.args.n) + double(tool.args.m))`, space.False | space.Error},
+		{`double(tool.args.n) + double(tool.args.m) < 10.0 || double(tool.args.n) + double(tool.args.m) >= 10.0`, space.True | space.False | space.Error}, // no number is neither
+		{`has(tool.name) && tool.name.matches("^a+$") && !tool.name.matches("^a*b?$")`, space.False},
+		{`has(tool.name) && tool.name.matches("^a*b?$") && !tool.name.matches("^a+$")`, space.True | space.False},
+		{`has(tool.args.n) && tool.args.n.matches("^[0-9]{2}$") && !tool.args["n"].matches("[0-9]")`, space.False | space.Error},
+		{`has(tool.args) && ["a", "b"].all(k, k in tool.args) && !("a" in tool.args)`, space.False},
+		{`["a", "b"].exists(k, k in tool.args) && !has(tool.args.b)`, space.True | space.False}, // a map that is absent is empty
+		{`tool.args.all(k, k in ["a"])`, space.True | space.False},
+		{`has(tool.args) && tool.args.all(k, k in ["a", "b"]) && has(tool.args.c)`, space.False},
+		{`has(tool.args) && tool.args.all(k, k in ["a"]) && tool.args.exists(k, k != "a")`, space.False},
+		{`has(tool.args) && !tool.args.all(k, k in ["a", "b"]) && !has(tool.args.c)`, space.True | space.False},
+		{`has(tool.args) && tool.args.all(k, k.startsWith("a")) && has(tool.args.b)`, space.True | space.False | space.Error}, // of the loop nothing is known
 		{`has(data.purpose) && size(data.purpose) > 3`, space.True | space.False},
 		{`egress.host in params.hosts`, space.True | space.False | space.Error},
 	}

@@ -1,10 +1,12 @@
 package space
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 )
@@ -63,6 +65,14 @@ func (s *said) dynamicValues() ([]Value, bool) {
 		values = append(append(values, numbers...), stated(texts)...)
 	} else {
 		values = append(append(values, stated(texts)...), numbers...)
+	}
+	if s.computed {
+		for _, text := range s.texts[:min(len(s.texts), maxSharedTexts)] {
+			values = append(values, Stated([]any{text}))
+		}
+	}
+	for _, size := range s.sizesNear(maxElements) {
+		values = append(values, Stated(slices.Repeat([]any{fillings[0]}, size)))
 	}
 	values = append(values, Stated(true), Stated(false), Stated([]any{}), Stated(map[string]any{}), Stated(nil))
 	if s.elements != nil {
@@ -188,7 +198,56 @@ func (s *said) textValues() (texts []string, complete bool) {
 	if texts = append(texts, made...); slices.Contains(s.texts, "") {
 		texts = append(texts, "") // says the least in an example
 	}
-	return texts, complete && ok
+	return append(texts, s.otherTexts(parts)...), complete && ok
+}
+
+// otherTexts are worth trying, no classes: texts of sizes that are asked for, and
+// such as patterns tell apart.
+func (s *said) otherTexts(parts []textPart) []string {
+	var out []string
+	for _, size := range s.sizesNear(maxSize) {
+		for _, part := range parts {
+			text := part.prefix + strings.Join(part.infixes, "") + part.suffix
+			if missing := size - utf8.RuneCountInString(text); missing >= 0 {
+				remember(&out, part.prefix+strings.Repeat("x", missing)+strings.Join(part.infixes, "")+part.suffix)
+			}
+		}
+	}
+	for i, p := range s.patterns {
+		if s.tell == nil {
+			break
+		}
+		for _, q := range append(s.patterns[:max(i, 1):max(i, 1)], s.sizePatterns()...) { // each with each, one alone with itself
+			told, _ := s.tell(p, q)
+			for _, t := range told {
+				remember(&out, t.Text)
+			}
+		}
+	}
+	return out
+}
+
+// sizePatterns match texts of the sizes that are asked for.
+func (s *said) sizePatterns() []string {
+	const most = 1_000 // repetitions that a pattern may have
+	var out []string
+	for _, size := range s.sizesNear(most) {
+		out = append(out, fmt.Sprintf("(?s)^.{%d}$", size))
+	}
+	return out
+}
+
+// sizesNear are those that are asked for, and the next ones.
+func (s *said) sizesNear(most int) []int {
+	var out []int
+	for _, n := range s.sizes {
+		for _, size := range []int{n, n + 1, n - 1} {
+			if 0 <= size && size <= most {
+				remember(&out, size)
+			}
+		}
+	}
+	return out
 }
 
 // fillings are words that look natural in an example.

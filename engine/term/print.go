@@ -38,7 +38,7 @@ var infix = map[Op]struct {
 	Mul: {" * ", precedenceProduct}, Div: {" / ", precedenceProduct}, Mod: {" % ", precedenceProduct},
 }
 
-var methods = map[Op]string{StartsWith: "startsWith", EndsWith: "endsWith", Contains: "contains", Exists: "exists", All: "all"}
+var methods = map[Op]string{StartsWith: "startsWith", EndsWith: "endsWith", Contains: "contains", Exists: "exists", All: "all", Matches: "matches"}
 
 // loopVariable is the name that loops are printed with.
 const loopVariable = "x"

@@ -55,6 +55,7 @@ const (
 	All       // Args[1] holds for all elements of the list, or keys of the map, Args[0]
 	Predicate // the answer to the predicate Name
 	Opaque    // what Program decides
+	Matches   // Args[0] holds a match of the pattern Args[1]; only in the Meaning of another term
 )
 
 // Kind is the static type of a term.
@@ -88,6 +89,11 @@ type Term struct {
 	Source  string      // of Opaque: the expression in CEL
 	Pattern string      // of Opaque: the regular expression that it asks its only place to match; empty if it is anything else
 	Offset  int         // where it begins in the expression it was made of, in code points; 0 if nobody knows
+	// Meaning, of Opaque, returns the same in words that only reasoning has and
+	// nothing decides: Matches, comparisons with what cel-go computes, loops of
+	// those, of which it is the Program that decides them. It returns nil where
+	// there are none, and may be nil itself.
+	Meaning func() *Term
 }
 
 // Program decides what has no code in the engine.

@@ -30,7 +30,10 @@ func atoms() []string {
 		`has(tool.args)`, `has(tool.args.n)`, `"n" in tool.args`, `tool.args.n > 3`, `tool.args.n in [3, "x", true]`, `tool.args.n == 3.5`, `tool.args.n == "x"`, `tool.args.n`,
 		`tool.args.n.k == 1`, `has(tool.args.n.k)`, `"x" in tool.args.n`, `size(data.fields) == 2`, `data.fields.exists(f, f.startsWith("x") && f != "x")`,
 		`content.findings.exists(f, has(f.type) && f.type == "x")`, `content.findings.all(f, has(f.count) && f.count > 1)`, `personalData()`, `healthData()`,
-		`timestamp.getHours() > 6`, `egress.host in params.hosts`, `[personalData()].all(x, x)`,
+		`size(data.purpose) > 1`, `size(data.purpose) >= 3`, `size(tool.args.n) < 2`, `1 > size(tool.args.n)`, `double(tool.args.n) > 3.0`, `double(tool.args.n) <= 3.5`, `double(tool.args.n) != 3.5`,
+		`data.purpose.matches("^x+$")`, `data.purpose.matches("x|y")`, `tool.args.n.matches("x")`, `tool.args.n.matches("^.$")`,
+		`tool.args.all(k, k in ["n", "m"])`, `tool.args.exists(k, k != "n")`, `["n", "m"].all(k, k in tool.args)`, `["n", "m"].exists(k, !(k in tool.args) || tool.args.n == k)`,
+		`timestamp.getHours() > 7`, `timestamp.getHours() > 6`, `egress.host in params.hosts`, `[personalData()].all(x, x)`,
 	}
 }
 
@@ -89,7 +92,7 @@ func values() map[string][]any {
 		"action.type": {"data.read", "tool.call", "egress", "data.x", "model.call"}, "data.purpose": {"x", "y", "axb", "z"},
 		"data.consent": {nil}, "data.consent.given": {true, false}, "data.consent.purposes": {[]string{}, []string{"x"}, []string{"z", "y"}},
 		"data.retentionDays": {int64(0), int64(3), int64(4)}, "content.injectionScore": {0.0, 0.5, 0.75, 1.0},
-		"tool.args": {nil}, "tool.args.n": {int64(3), 3.5, "x", true, nil, []any{"x"}, map[string]any{"k": int64(1)}, map[string]any{}},
+		"tool.args": {nil}, "tool.args.m": {int64(1)}, "tool.args.z": {"z"}, "tool.args.n": {int64(3), 3.5, "x", true, nil, []any{"x"}, map[string]any{"k": int64(1)}, map[string]any{}},
 		"data.fields": {[]string{"x", "xy"}, []string{"a"}}, "data.categories": {[]string{"pii"}, []string{"phi", "x"}, []string{}},
 		"content.findings": {[]mesh.ContentFinding{}, []mesh.ContentFinding{{Type: ptr("x"), Count: ptr(int64(2))}}, []mesh.ContentFinding{{Type: ptr("EMAIL")}, {Count: ptr(int64(0))}}},
 		"timestamp":        {time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2026, 1, 2, 13, 4, 5, 0, time.UTC)},
