@@ -56,7 +56,7 @@ func ReadBodyInto(w http.ResponseWriter, r *http.Request, limit int64, buffer []
 	control := http.NewResponseController(w)
 	patience := min(minBodyTimeout+time.Duration(expected/bodyRate)*time.Second, maxBodyTimeout)
 	_ = control.SetReadDeadline(time.Now().Add(patience))
-	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength, buffer)
+	body, err := readAll(w, r, limit, buffer)
 	if err == nil {
 		// Left in place, the deadline would cancel a request that takes long to
 		// answer. After a failure it has to stay: the server reads the rest of
@@ -77,18 +77,19 @@ func ReadBodyInto(w http.ResponseWriter, r *http.Request, limit int64, buffer []
 	return nil, mesh.Errorf(mesh.CodeInvalid, "the body of the request broke off: %w", err)
 }
 
-// readAll reads to the end. Where the length is announced, one buffer will do;
-// one that is large is believed when it comes.
-func readAll(from io.Reader, length int64, buffer []byte) ([]byte, error) {
+// readAll reads to the end, or as much as was announced: then one buffer will
+// do. What is announced to be large is believed when it comes.
+func readAll(w http.ResponseWriter, r *http.Request, limit int64, buffer []byte) ([]byte, error) {
 	const believed = 1 << 20
+	length := r.ContentLength
 	if length < 0 || length > max(believed, int64(cap(buffer))) {
-		return io.ReadAll(from)
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	}
 	if int64(cap(buffer)) < length {
 		buffer = make([]byte, length)
 	}
 	body := buffer[:length]
-	n, err := io.ReadFull(from, body)
+	n, err := io.ReadFull(r.Body, body)
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
@@ -206,11 +207,12 @@ func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) error 
 // WriteEncoded answers with JSON that was encoded already.
 func WriteEncoded(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
+	values := [...]string{"application/json", strconv.Itoa(len(body)), "nosniff"} // one allocation for all
 	if h.Get("Content-Type") == "" {
-		h.Set("Content-Type", "application/json")
+		h["Content-Type"] = values[0:1:1]
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Length"] = values[1:2:2]
+	h["X-Content-Type-Options"] = values[2:3:3]
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client has gone: nobody is left to tell

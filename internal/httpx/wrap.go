@@ -22,14 +22,25 @@ const RequestIDHeader = "X-Request-Id"
 // A client's id ends up in logs and headers.
 var requestIDSyntax = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
-// scope is what a request's handlers share with the layer around them. The
-// nil scope, of a request that did not come through Wrap, works.
+// scope is what a request's handlers share with the layer around them, and the
+// context in which they find it. The nil scope, of a request that did not come
+// through Wrap, works.
 type scope struct {
-	id  string
-	err error
+	context.Context
+	id       string
+	err      error
+	recorder recorder
 }
 
 type scopeKey struct{}
+
+// Value returns the scope itself, or what the context around it has.
+func (s *scope) Value(key any) any {
+	if _, ok := key.(scopeKey); ok {
+		return s
+	}
+	return s.Context.Value(key)
+}
 
 func scopeOf(ctx context.Context) *scope {
 	s, _ := ctx.Value(scopeKey{}).(*scope)
@@ -66,18 +77,31 @@ func RecordError(ctx context.Context, err error) { scopeOf(ctx).fail(err) }
 // out, for people put secrets there.
 func Wrap(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := &scope{id: r.Header.Get(RequestIDHeader)}
+		s := &scope{Context: r.Context(), id: r.Header.Get(RequestIDHeader), recorder: recorder{ResponseWriter: w}}
 		if !requestIDSyntax.MatchString(s.id) {
-			s.id = "req_" + rand.Text()
+			s.id = newRequestID()
 		}
 		w.Header().Set(RequestIDHeader, s.id)
-		r = r.WithContext(context.WithValue(r.Context(), scopeKey{}, s))
-		rec := &recorder{ResponseWriter: w}
+		r = r.WithContext(s)
+		rec := &s.recorder
 		start := time.Now()
 		defer func() { logRequest(logger, r, s, rec, time.Since(start)) }()
 		defer recoverPanic(rec, r)
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// newRequestID returns an id that no other request has, in a form that a client
+// could have chosen.
+func newRequestID() string {
+	const prefix, letters = "req_", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	var id [len(prefix) + 26]byte // 26 of 32 letters are 130 bits
+	_, _ = rand.Read(id[:])       // it never fails
+	copy(id[:], prefix)
+	for i := len(prefix); i < len(id); i++ {
+		id[i] = letters[id[i]%byte(len(letters))]
+	}
+	return string(id[:])
 }
 
 // recoverPanic answers 500 if nothing was sent yet and breaks the connection

@@ -149,7 +149,7 @@ func (n *Node) journalChanged(c journal.Change) {
 		if n.unrecorded() {
 			consequence = "changes of what is in force go unrecorded, as all decisions do"
 		}
-		n.logger.ErrorContext(ctx, "the journal cannot be written; "+consequence,
+		n.logger.ErrorContext(ctx, "the journal cannot be written", slog.String("consequence", consequence),
 			slog.Any("error", c.Err), slog.String("hint", mesh.HintOf(c.Err)))
 		return
 	}

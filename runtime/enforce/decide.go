@@ -137,8 +137,10 @@ func unrecorded(d *mesh.Decision) {
 // entry begins the audit entry of an action that is allowed so far.
 func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 	e := mesh.AuditEntry{
-		EventID: newEventID(), Timestamp: now, TenantID: p.opts.Tenant,
-		Action: a.Action.Type, Outcome: mesh.OutcomeAllowed,
+		Timestamp: now, TenantID: p.opts.Tenant, Action: a.Action.Type, Outcome: mesh.OutcomeAllowed,
+	}
+	if !p.opts.UnrecordedUnsafe {
+		e.EventID = newEventID()
 	}
 	// Without authenticated agents, tenant and agent are what the caller says.
 	// They describe the event; which tenant's evidence it becomes follows from

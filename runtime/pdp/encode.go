@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,6 +27,12 @@ func (e *encoder) raw(s string) { e.out = append(e.out, s...) }
 // text writes a string. What is not UTF-8 is replaced: the decision was made and
 // recorded, and has to reach who asked.
 func (e *encoder) text(s string) {
+	if isPlain(s) {
+		e.out = append(e.out, '"')
+		e.out = append(e.out, s...)
+		e.out = append(e.out, '"')
+		return
+	}
 	before := len(e.out)
 	quoted, err := jsontext.AppendQuote(e.out, s)
 	if err != nil {
@@ -34,6 +41,18 @@ func (e *encoder) text(s string) {
 	if e.out = quoted; err != nil && e.err == nil {
 		e.err = fmt.Errorf("writing %q: %w", s, err)
 	}
+}
+
+// isPlain reports whether a string stands in JSON as it is, as nearly all of a
+// decision's do: a general encoder spends more time on finding out than on
+// writing.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // field writes `name":"s"` behind what begins it.

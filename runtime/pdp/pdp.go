@@ -84,23 +84,22 @@ func New(opts Options) http.Handler {
 	}
 	s := &server{opts: opts, inFlight: make(chan struct{}, opts.MaxInFlight), bodies: semaphore.NewWeighted(maxBodyBytes)}
 	s.memory.New = func() any { return new(memory) }
-	api := http.NewServeMux()
-	api.Handle("POST /v1/decisions", s.limited(s.decisions))
-	api.Handle("POST "+evaluationPath, s.limited(s.evaluation))
-	api.Handle("POST "+evaluationsPath, s.limited(s.evaluations))
-	api.Handle("GET "+configurationPath, httpx.HandlerFunc(s.configuration))
-	api.Handle("GET /v1/status", httpx.HandlerFunc(s.status))
 	mux := http.NewServeMux()
+	api := func(pattern string, h http.Handler) { mux.Handle(pattern, httpx.Wrap(localNames(h), opts.Logger)) }
+	api("POST /v1/decisions", s.limited(s.decisions))
+	api("POST "+evaluationPath, s.limited(s.evaluation))
+	api("POST "+evaluationsPath, s.limited(s.evaluations))
+	api("GET "+configurationPath, httpx.HandlerFunc(s.configuration))
+	api("GET /v1/status", httpx.HandlerFunc(s.status))
 	mux.Handle("GET /readyz", httpx.HandlerFunc(s.readyz))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	if opts.Metrics != nil {
 		mux.Handle("GET /metrics", opts.Metrics)
 	}
 	for _, path := range []string{"/v1/decisions", evaluationPath, evaluationsPath} {
-		api.Handle(path, httpx.MethodNotAllowed(http.MethodPost))
+		api(path, httpx.MethodNotAllowed(http.MethodPost))
 	}
-	api.HandleFunc("/", httpx.NotFound)
-	mux.Handle("/", httpx.Wrap(localNames(api), opts.Logger))
+	api("/", http.HandlerFunc(httpx.NotFound))
 	return mux
 }
 
