@@ -20,6 +20,7 @@ import (
 // warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	checked := check(doc)
+	checked.lintPresence()
 	findings := slices.Concat(checked.findings, checked.analyze(doc, controls))
 	for i := range doc.Rules {
 		for _, label := range doc.Rules[i].Controls {
@@ -169,6 +170,9 @@ func frameworkID(label string, controls policy.ControlIndex) mesh.FrameworkID {
 		}
 	}
 	label = strings.ToLower(strings.TrimSpace(label))
+	if label == "" {
+		return ""
+	}
 	hyphens := mesh.FrameworkID(strings.NewReplacer(" ", "-", "_", "-").Replace(label))
 	tight := mesh.FrameworkID(strings.NewReplacer(" ", "", "_", "", "-", "").Replace(label))
 	for _, id := range []mesh.FrameworkID{hyphens, tight} {

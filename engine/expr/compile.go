@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"cel.dev/cel-go/cel"
@@ -13,6 +14,7 @@ import (
 	"cel.dev/cel-go/common/types"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // Issue is one thing that is wrong with an expression.
@@ -32,7 +34,8 @@ type Expr struct {
 	plan    func() (cel.Program, error) // made at its first use
 	types   []string                    // the action types it can be true for; nil: any
 
-	patterns []madePattern // of matches(), that records make
+	patterns []madePattern     // of matches(), that records make
+	plain    func() *term.Term // of an expression that no record has to do with; made at its first use
 }
 
 // Compile parses and type-checks an expression. All faults are returned at
@@ -63,14 +66,18 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if len(unfit) > 0 {
 		return nil, unfit
 	}
-	if issue, ok := e.checkCost(checked); !ok {
-		return nil, []Issue{issue}
+	own, nodes := lowered(checked.NativeRep())
+	if !own || nodes > cheapNodes || len(source) > cheapLength {
+		if issue, ok := e.checkCost(checked); !ok {
+			return nil, []Issue{issue}
+		}
 	}
 	x := &Expr{
 		env: e, checked: checked, plan: e.planner(checked.NativeRep(), nil),
 		types: typesOf(checked.NativeRep().Expr()), patterns: patterns,
 	}
-	if !lowered(checked.NativeRep()) {
+	x.plain = sync.OnceValue(func() *term.Term { return x.convert(nil) })
+	if !own {
 		if _, err := x.plan(); err != nil { // a constant that is no regular expression, or no time
 			return nil, []Issue{{Level: mesh.LevelError, Rule: "cel-type", Message: err.Error()}}
 		}
@@ -78,11 +85,21 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	return x, nil
 }
 
+// An expression of so few parts and bytes costs far less than MaxStaticCost
+// whatever it does, unless it has loops or functions that the engine has no code
+// for: at most a joined text searched in another, for each of its parts.
+const (
+	cheapNodes  = 50
+	cheapLength = 1_000
+)
+
 // lowered reports whether the engine has code of its own for the functions of
-// the expression, so that a program of cel-go is hardly ever needed.
-func lowered(a *ast.AST) bool {
-	own := true
+// the expression, so that a program of cel-go is hardly ever needed, and of how
+// many parts it is made.
+func lowered(a *ast.AST) (own bool, nodes int) {
+	own = true
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		nodes++
 		switch x.Kind() {
 		case ast.ComprehensionKind, ast.MapKind, ast.StructKind:
 			own = false
@@ -90,7 +107,7 @@ func lowered(a *ast.AST) bool {
 			own = own && nativeFunctions[x.AsCall().FunctionName()]
 		}
 	}))
-	return own
+	return own, nodes
 }
 
 // checkKinds refuses what type-checks but has no use here, and loop variables
