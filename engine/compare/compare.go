@@ -192,7 +192,7 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 			r.require = term.Constant(true)
 		}
 		for _, part := range r.when.Conjuncts() {
-			if types := typesOf(part); types != nil && r.types == nil {
+			if types := part.ActionTypes(); types != nil && r.types == nil {
 				r.types = types // a conjunction with a false part is false even where another fails
 			}
 		}

@@ -32,7 +32,6 @@ type Expr struct {
 	env     *Env
 	checked *cel.Ast
 	plan    func() (cel.Program, error) // made at its first use
-	types   []string                    // the action types it can be true for; nil: any
 
 	patterns []madePattern     // of matches(), that records make
 	plain    func() *term.Term // of an expression that no record has to do with; made at its first use
@@ -73,8 +72,7 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 		}
 	}
 	x := &Expr{
-		env: e, checked: checked, plan: e.planner(checked.NativeRep(), nil),
-		types: typesOf(checked.NativeRep().Expr()), patterns: patterns,
+		env: e, checked: checked, plan: e.planner(checked.NativeRep(), nil), patterns: patterns,
 	}
 	x.plain = sync.OnceValue(func() *term.Term { return x.convert(nil) })
 	if !own {
@@ -208,40 +206,6 @@ func (e *Env) checkCost(checked *cel.Ast) (Issue, bool) {
 		Message: fmt.Sprintf("the expression can cost more than %d operations with lists of %d elements", MaxStaticCost, assumedElements),
 		Hint:    "avoid loops within loops; compare with lists of params by in",
 	}, false
-}
-
-// ActionTypes returns the action types for which the expression can be true or
-// fail; for all others it is false. Nil means that it can be for any.
-func (x *Expr) ActionTypes() []string { return x.types }
-
-// typesOf reads action.type == "…" and action.type in […] from the conjuncts
-// of an expression. A conjunction with a false conjunct is false even where
-// another fails, so skipping the rest loses no error.
-func typesOf(x ast.Expr) []string {
-	if x.Kind() != ast.CallKind {
-		return nil
-	}
-	call := x.AsCall()
-	args := call.Args()
-	switch call.FunctionName() {
-	case operators.LogicalAnd:
-		for _, a := range args {
-			if t := typesOf(a); t != nil {
-				return t
-			}
-		}
-	case operators.Equals:
-		for i, a := range args {
-			if isActionType(a) {
-				return literals(args[1-i])
-			}
-		}
-	case operators.In:
-		if isActionType(args[0]) && args[1].Kind() == ast.ListKind {
-			return literals(args[1].AsList().Elements()...)
-		}
-	}
-	return nil
 }
 
 // TypeLiteral is an action type that an expression names.
