@@ -41,8 +41,8 @@ func (c *checkedPolicy) analyze(doc *policy.Document, controls policy.ControlInd
 		if !source.Require.IsZero() {
 			out.RequireAt = source.Require.At(0)
 		}
-		if r.when != nil {
-			out.Types = r.when.ActionTypes()
+		if out.When != nil {
+			out.Types = out.When.ActionTypes()
 		}
 		rules = append(rules, out)
 	}

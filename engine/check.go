@@ -207,14 +207,24 @@ func (c *checkedPolicy) custom(source *policy.Rule) {
 	}
 	r.when = c.compile(source.When)
 	r.require = c.compile(source.Require)
-	if r.when != nil {
-		c.report(source.When, r.when.Unguarded(nil))
-	}
-	if r.require != nil {
-		c.report(source.Require, r.require.Unguarded(r.when))
-	}
 	c.lintPatterns(r)
 	c.rules = append(c.rules, r)
+}
+
+// lintPresence warns of what expressions of custom rules read although it may be
+// absent.
+func (c *checkedPolicy) lintPresence() {
+	for _, r := range c.rules {
+		if r.source == nil || r.source.Primitive != "" {
+			continue
+		}
+		if r.when != nil {
+			c.report(r.source.When, r.when.Unguarded(nil))
+		}
+		if r.require != nil {
+			c.report(r.source.Require, r.require.Unguarded(r.when))
+		}
+	}
 }
 
 // compile reports what is wrong with an expression and returns nil for no

@@ -51,10 +51,10 @@ func (e *expansion) clauses(rule int32, violations []Violation) []mesh.Clause {
 		d := &demands[v.Clause]
 		out[i] = mesh.Clause{Clause: d.text, Wanted: d.wanted, Fields: make([]mesh.FieldValue, len(d.fields))}
 		for j, f := range d.fields {
-			out[i].Fields[j] = mesh.FieldValue{Field: f.Path(), Value: f.ValueIn(e.in.Action())}
+			out[i].Fields[j] = mesh.FieldValue{Field: f.Path(), Value: f.ValueIn(e.in.bound.Action())}
 		}
 		if d.reasons != nil {
-			out[i].Fields = Further(out[i].Fields, d.reasons.Of(&e.in.Input))
+			out[i].Fields = Further(out[i].Fields, d.reasons.Of(&e.in.bound))
 		}
 	}
 	return out

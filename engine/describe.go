@@ -4,19 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
-
-// DemandInfo describes what one rule of a phase requires.
-type DemandInfo struct {
-	PolicyID string
-	RuleID   string
-	Position mesh.Position // in the policy's file
-	Clauses  []ClauseInfo  // the parts of what it requires; none if it only obliges
-}
 
 // ClauseInfo describes one part of what a rule requires.
 type ClauseInfo struct {
@@ -30,17 +21,16 @@ type ClauseInfo struct {
 
 // Demands describes what the rules require that run in a phase, in the order in
 // which verdicts count them: [Violation.Rule] is an index of the result, and
-// [Violation.Clause] one of the rule's clauses.
-func (p *Program) Demands(phase Phase) []DemandInfo {
+// [Violation.Clause] one of the rule's clauses. A rule that only obliges has none.
+func (p *Program) Demands(phase Phase) [][]ClauseInfo {
 	b := p.phases[phase]
-	out := make([]DemandInfo, len(b.rules))
+	out := make([][]ClauseInfo, len(b.rules))
 	c := constants{library: space.NewLibrary(Predicates()), left: maxSteps}
 	for i, r := range b.rules {
-		out[i] = DemandInfo{PolicyID: b.policy(int32(i)).info.ID, RuleID: r.id, Position: r.source.Position}
 		when := r.terms(Bitmaps).when
 		for _, clause := range b.matcher.Demands(i) {
 			t := term.Disjunction(clause...)
-			out[i].Clauses = append(out[i].Clauses, ClauseInfo{
+			out[i] = append(out[i], ClauseInfo{
 				Clause: t.String(), Met: t.Says(true), Violated: t.Says(false), Constant: c.is(t, when),
 			})
 		}

@@ -11,10 +11,14 @@ import (
 // The zero value is ready for [Program.Bind]. It belongs to one goroutine and
 // may be bound again and again.
 type Input struct {
-	lower.Input
+	bound  lower.Input
 	book   *rulebook
 	looked []int32 // scratch of Expand
 }
+
+// Release forgets the action, so that an input which is kept for another does not
+// keep it alive. It has to be bound again before the next decision.
+func (in *Input) Release() { in.bound.Release() }
 
 // Violation is a part of a rule's demand that an action does not meet: Rule
 // counts the rules of the policies that ran, in order, and Clause the parts.
@@ -33,19 +37,29 @@ type Verdict struct {
 	// WouldAllow is false if any policy that ran was violated or could not be
 	// evaluated, whatever its mode.
 	WouldAllow bool
-	// Violations, Failures: see [lower.Matches].
-	lower.Matches
+	Violations []Violation // by rule and clause
+	Failures   []Failure   // by rule
+	// Undecided are the parts that have no value for the action, of the rules
+	// that look at it, by rule and clause: an action meets neither these nor
+	// what it violates.
+	Undecided []Violation
 	// Defaults are the policies, by their place among those that ran, that
 	// deny because no rule of theirs looked at the action.
 	Defaults []int32
+
+	found lower.Matches // what Decide found; it holds the memory of the lists
 }
+
+// AppendLooked appends the rules that looked at the action to a list, in their
+// order. One that failed to find out whether it does has looked.
+func (v *Verdict) AppendLooked(rules []int32) []int32 { return v.found.AppendLooked(rules) }
 
 // Bind makes an action ready: it reads the fields that the policies of the
 // phase look at. The action must not be changed until it is decided. ctx ends
 // evaluations that take long, whose rules then fail.
 func (p *Program) Bind(ctx context.Context, a *mesh.Action, phase Phase, in *Input) {
 	in.book = p.phases[phase]
-	in.book.matcher.Bind(ctx, a, &in.Input)
+	in.book.matcher.Bind(ctx, a, &in.bound)
 }
 
 // Decide decides the action that is bound to in. Denial overrides: every rule
@@ -53,10 +67,11 @@ func (p *Program) Bind(ctx context.Context, a *mesh.Action, phase Phase, in *Inp
 // nothing but for rules that take cel-go to evaluate.
 func (p *Program) Decide(in *Input, v *Verdict) {
 	b := in.book
-	b.matcher.Match(&in.Input, &v.Matches)
+	b.matcher.Match(&in.bound, &v.found)
+	v.Violations, v.Failures, v.Undecided = v.found.Violations, v.found.Failures, v.found.Undecided
 	v.Defaults = v.Defaults[:0]
 	for i, policy := range b.denying {
-		if i >= len(v.Looked) || !v.Looked[i] {
+		if i >= len(v.found.Looked) || !v.found.Looked[i] {
 			v.Defaults = append(v.Defaults, policy)
 		}
 	}

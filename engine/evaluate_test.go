@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -513,6 +514,45 @@ func TestLoopsOverOtherValues(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.failed, failed); diff != "" || r.Allowed != (tt.failed == nil) || len(r.Violations) > 0 {
 				t.Errorf("back end %d, to %s: allowed %t, violations %v, failed (-want +got):\n%s", back, tt.to, r.Allowed, r.Violations, diff)
+			}
+		}
+	}
+}
+
+// TestNumbersBetweenBounds compares whole numbers and others at, and right beside,
+// bounds that lie as close as they can, and at the ends of what there is.
+func TestNumbersBetweenBounds(t *testing.T) {
+	t.Parallel()
+	bounds := []string{"-9223372036854775808", "-9223372036854775807", "-1", "0", "1", "2", "3", "9", "9223372036854775806", "9223372036854775807"}
+	var rules strings.Builder
+	for i, bound := range bounds {
+		for j, op := range []string{"<=", ">", "==", "!="} {
+			fmt.Fprintf(&rules, "    - {id: r%d-%d, require: 'data.retentionDays %s %s'}\n", i, j, op, bound)
+			fmt.Fprintf(&rules, "    - {id: a%d-%d, require: 'tool.args.n %s %s'}\n", i, j, op, bound)
+			fmt.Fprintf(&rules, "    - {id: f%d-%d, require: 'request.ageHours %s %s.0'}\n", i, j, op, bound)
+		}
+		fmt.Fprintf(&rules, "    - {id: in%d, require: 'data.retentionDays in [%s, 2, 9] || tool.args.n in [2.5, %s]'}\n", i, bound, bound)
+		fmt.Fprintf(&rules, "    - {id: among%d, require: 'tool.args.n in [2.5, %s.0]'}\n", i, bound)
+	}
+	policies := []engine.Policy{{ID: "acme/numbers", Document: document(t, "p.yaml", custom(rules.String()))}}
+	fast, err := engine.Compile(policies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := engine.CompileWith(policies, engine.CEL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := []int64{math.MinInt64, math.MinInt64 + 1, math.MinInt64 + 2, -2, -1, 0, 1, 2, 3, 4, 8, 9, 10, math.MaxInt64 - 2, math.MaxInt64 - 1, math.MaxInt64}
+	for _, n := range numbers {
+		for _, arg := range []any{n, float64(n), float64(n) + 0.5, "2"} {
+			hours := float64(n)
+			a := &mesh.Action{Action: mesh.Operation{Type: "tool.call"}, Data: &mesh.Data{RetentionDays: &n}, Tool: &mesh.Tool{Args: map[string]any{"n": arg}}, Request: &mesh.RightsRequest{AgeHours: &hours}}
+			var got, want engine.Result
+			fast.Evaluate(t.Context(), a, engine.Inline, &got)
+			authority.Evaluate(t.Context(), a, engine.Inline, &want)
+			if diff := cmp.Diff(want.Policies, got.Policies); diff != "" {
+				t.Errorf("%d and %v (-cel-go +bitmaps):\n%s", n, arg, diff)
 			}
 		}
 	}

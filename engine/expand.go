@@ -167,7 +167,7 @@ func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 	if rule.changed != nil {
 		return errNoValue // x is what it was before
 	}
-	_, err := x.Eval(e.in.Context(), &expr.Input{Action: e.in.Action(), Records: rule.records, Predicate: e.in.Ask, Spend: e.in.Spend})
+	_, err := x.Eval(e.in.bound.Context(), &expr.Input{Action: e.in.bound.Action(), Records: rule.records, Predicate: e.in.bound.Ask, Spend: e.in.bound.Spend})
 	if err == nil || term.BoundOf(err) != term.Unbound {
 		return errNoValue
 	}

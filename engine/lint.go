@@ -21,6 +21,7 @@ import (
 // are in the order of the file; warnings about a base are left to its author.
 func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	checked := check(doc)
+	checked.lintPresence()
 	proved := checked.analyze(doc, controls)
 	findings := slices.Concat(checked.findings, proved, checked.lintDead(doc, proved))
 	for i := range doc.Rules {
@@ -206,6 +207,9 @@ func frameworkID(label string, controls policy.ControlIndex) mesh.FrameworkID {
 		}
 	}
 	label = strings.ToLower(strings.TrimSpace(label))
+	if label == "" {
+		return ""
+	}
 	hyphens := mesh.FrameworkID(strings.NewReplacer(" ", "-", "_", "-").Replace(label))
 	tight := mesh.FrameworkID(strings.NewReplacer(" ", "", "_", "", "-", "").Replace(label))
 	for _, id := range []mesh.FrameworkID{hyphens, tight} {

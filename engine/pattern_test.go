@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -60,7 +61,7 @@ func TestParameterPatterns(t *testing.T) {
 // TestParameterPatternsAreCompiledOnce: a decision compiles no regular
 // expression, wherever the pattern comes from.
 func TestParameterPatternsAreCompiledOnce(t *testing.T) {
-	const few = 300 // what cel-go allocates; compiling one of these takes thousands
+	const few = 500 // beyond what cel-go allocates; compiling one of these takes thousands
 	long := strings.Repeat("(a|b)[c-f]{3}", 100)
 	doc := document(t, "p.yaml", patternRules)
 	p, err := engine.Compile([]engine.Policy{{ID: "acme/forms", Document: doc, Params: map[string]any{"form": long, "forms": []any{long, long + "x"}, "stem": long}}})
@@ -111,4 +112,31 @@ func TestLintPatterns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPatternsConcurrently has many decisions use a pattern for the first time.
+func TestPatternsConcurrently(t *testing.T) {
+	t.Parallel()
+	doc := document(t, "p.yaml", patternRules)
+	p, err := engine.Compile([]engine.Policy{{ID: "acme/forms", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pay := action(t, `{"action":{"type":"tool.call"},"tool":{"name":"pay"}}`)
+	remove := action(t, `{"action":{"type":"tool.call"},"tool":{"name":"delete"}}`)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			var r engine.Result
+			for range 20 {
+				if p.Evaluate(t.Context(), pay, engine.Inline, &r); !r.Allowed {
+					t.Errorf("pay is denied: %v %v", r.Violations, r.Errors)
+				}
+				if p.Evaluate(t.Context(), remove, engine.Inline, &r); len(r.Violations) != 4 {
+					t.Errorf("delete violates %v, want all four rules", r.Violations)
+				}
+			}
+		})
+	}
+	group.Wait()
 }

@@ -118,6 +118,3 @@ var predicateTerms = sync.OnceValue(func() map[string]*term.Term {
 	}
 	return out
 })
-
-// policy returns the policy of a rule.
-func (b *rulebook) policy(rule int32) *compiledPolicy { return b.policies[b.policyOf[rule]] }

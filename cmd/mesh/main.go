@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // rules ask for hours by time zones, which not every machine has
 
 	"github.com/ai-agent-mesh/mesh/internal/cli"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"

@@ -122,8 +122,8 @@ func (a *analysis) budget() *space.Budget {
 // is is the goal that a term is true.
 func is(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.True} }
 
-// isNot is the goal that a term is false or an error.
-func isNot(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.False | space.Error} }
+// notTrue is the goal that a term is false or an error.
+func notTrue(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.False | space.Error} }
 
 func orTrue(t *term.Term) *term.Term {
 	if t == nil {
@@ -145,14 +145,14 @@ func (a *analysis) single(r *subject) {
 		a.report(r.WhenAt, RuleUnreachable, "no action meets the condition of "+r.ID+", so that it looks at none", "correct when, or remove the rule")
 		return
 	}
-	if r.When != nil && !r.BuiltIn && a.impossible(s, isNot(r.when)) {
+	if r.When != nil && !r.BuiltIn && a.impossible(s, notTrue(r.when)) {
 		a.report(r.WhenAt, RuleAlwaysTrue, "every action meets the condition of "+r.ID, "leave when out, or correct it")
 	}
 	if r.Require == nil {
 		return
 	}
 	switch {
-	case a.impossible(s, is(r.when), isNot(r.require)):
+	case a.impossible(s, is(r.when), notTrue(r.require)):
 		r.odd = true
 		a.report(r.RequireAt, RuleAlwaysTrue, "no action that "+r.ID+" looks at can violate it", "correct require, or remove the rule")
 	case !r.require.IsConst(false) && a.impossible(s, is(r.when), is(r.require)):

@@ -115,8 +115,8 @@ func (a *analysis) pair(first, second *subject) {
 	if first.BuiltIn && second.BuiltIn {
 		return // the library's own
 	}
-	covers := a.impossible(s, isNot(outcomes[1]), is(outcomes[0]))
-	covered := a.impossible(s, isNot(outcomes[0]), is(outcomes[1]))
+	covers := a.impossible(s, notTrue(outcomes[1]), is(outcomes[0]))
+	covered := a.impossible(s, notTrue(outcomes[0]), is(outcomes[1]))
 	switch {
 	case covers && covered && !obliges(second):
 		second.odd = true

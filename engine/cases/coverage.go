@@ -75,7 +75,7 @@ func share(n int, covered func(i int) bool) float64 {
 // coverage counts what cases exercise.
 type coverage struct {
 	rules   []RuleCoverage
-	infos   []engine.DemandInfo
+	demands [][]engine.ClauseInfo
 	at      []int  // in rules, by the number of the rule
 	obliges []bool // by the number of the rule: it requires nothing
 	denying []int  // in rules, by the place of the policy: its default; -1 for none
@@ -85,14 +85,13 @@ type coverage struct {
 }
 
 func newCoverage(p *engine.Program) *coverage {
-	c := &coverage{infos: p.Demands(engine.Inline), rules: []RuleCoverage{}}
-	next := 0
+	c := &coverage{demands: p.Demands(engine.Inline), rules: []RuleCoverage{}}
 	for _, info := range p.Policies() {
 		for _, rule := range info.Rules {
+			clauses := c.demands[len(c.at)]
 			c.at = append(c.at, len(c.rules))
 			c.obliges = append(c.obliges, slices.Contains(info.Obliging, rule))
-			c.rules = append(c.rules, ruleCoverage(c.infos[next]))
-			next++
+			c.rules = append(c.rules, RuleCoverage{PolicyID: info.ID, RuleID: rule, Clauses: clauseCoverage(clauses)})
 		}
 		c.denying = append(c.denying, -1)
 		if info.DenyByDefault {
@@ -104,10 +103,10 @@ func newCoverage(p *engine.Program) *coverage {
 	return c
 }
 
-func ruleCoverage(info engine.DemandInfo) RuleCoverage {
-	out := RuleCoverage{PolicyID: info.PolicyID, RuleID: info.RuleID, Clauses: make([]ClauseCoverage, len(info.Clauses))}
-	for i, clause := range info.Clauses {
-		out.Clauses[i] = ClauseCoverage{Clause: clause.Clause, Constant: clause.Constant}
+func clauseCoverage(clauses []engine.ClauseInfo) []ClauseCoverage {
+	out := make([]ClauseCoverage, len(clauses))
+	for i, clause := range clauses {
+		out[i] = ClauseCoverage{Clause: clause.Clause, Constant: clause.Constant}
 	}
 	return out
 }
@@ -175,10 +174,10 @@ func (c *coverage) hint() {
 	for i := range c.rules {
 		c.rules[i].Hint = ruleHint(&c.rules[i])
 	}
-	for i, info := range c.infos {
+	for i, clauses := range c.demands {
 		rule := &c.rules[c.at[i]]
 		for j := range rule.Clauses {
-			rule.Clauses[j].Hint = clauseHint(rule, &rule.Clauses[j], info.Clauses[j])
+			rule.Clauses[j].Hint = clauseHint(rule, &rule.Clauses[j], clauses[j])
 		}
 	}
 }

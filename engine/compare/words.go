@@ -224,7 +224,7 @@ func conditionsOf(when *term.Term) (subject string, conditions []*term.Term) {
 	subject = "any action"
 	parts := when.Conjuncts()
 	for _, part := range parts {
-		if types := typesOf(part); types != nil && subject == "any action" {
+		if types := part.ActionTypes(); types != nil && subject == "any action" {
 			subject = typeWords(types)
 			continue
 		}
@@ -235,27 +235,6 @@ func conditionsOf(when *term.Term) (subject string, conditions []*term.Term) {
 		conditions = append(conditions, part)
 	}
 	return subject, conditions
-}
-
-// typesOf returns the types of actions that a term asks for; nil for another
-// term.
-func typesOf(t *term.Term) []string {
-	if (t.Op != term.Eq && t.Op != term.In) || t.Args[0].Op != term.Read || t.Args[0].Path() != "action.type" || t.Args[1].Op != term.Const {
-		return nil
-	}
-	list, ok := t.Args[1].Value.([]any)
-	if !ok {
-		list = []any{t.Args[1].Value}
-	}
-	out := []string{}
-	for _, v := range list {
-		text, ok := v.(string)
-		if !ok {
-			return nil
-		}
-		out = append(out, text)
-	}
-	return out
 }
 
 // typeWords names some types, and how many others there are.

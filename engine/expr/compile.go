@@ -2,16 +2,16 @@ package expr
 
 import (
 	"fmt"
-	"strings"
+	"sync"
 	"unicode"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
-	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // Issue is one thing that is wrong with an expression.
@@ -31,9 +31,9 @@ type Expr struct {
 	env     *Env
 	checked *cel.Ast
 	plan    func() (planned, error) // made at its first use
-	types   []string                // the action types it can be true for; nil: any
 
-	patterns []madePattern // of matches(), that records make
+	patterns []madePattern     // of matches(), that records make
+	plain    func() *term.Term // of an expression that no record has to do with; made at its first use
 }
 
 // Compile parses and type-checks an expression. All faults are returned at
@@ -64,14 +64,17 @@ func (e *Env) Compile(source string) (*Expr, []Issue) {
 	if len(unfit) > 0 {
 		return nil, unfit
 	}
-	if issue, ok := e.checkCost(checked); !ok {
-		return nil, []Issue{issue}
+	own, nodes := lowered(checked.NativeRep())
+	if !own || nodes > cheapNodes || len(source) > cheapLength {
+		if issue, ok := e.checkCost(checked); !ok {
+			return nil, []Issue{issue}
+		}
 	}
 	x := &Expr{
-		env: e, checked: checked, plan: e.planner(checked.NativeRep(), nil),
-		types: typesOf(checked.NativeRep().Expr()), patterns: patterns,
+		env: e, checked: checked, plan: e.planner(checked.NativeRep(), nil), patterns: patterns,
 	}
-	if !lowered(checked.NativeRep()) {
+	x.plain = sync.OnceValue(func() *term.Term { return x.convert(nil) })
+	if !own {
 		if _, err := x.plan(); err != nil { // a constant that is no regular expression, or no time
 			return nil, x.unplanned(err)
 		}
@@ -95,11 +98,21 @@ func (x *Expr) unplanned(err error) []Issue {
 	return out
 }
 
+// An expression of so few parts and bytes costs far less than MaxStaticCost
+// whatever it does, unless it has loops or functions that the engine has no code
+// for: at most a joined text searched in another, for each of its parts.
+const (
+	cheapNodes  = 50
+	cheapLength = 1_000
+)
+
 // lowered reports whether the engine has code of its own for the functions of
-// the expression, so that a program of cel-go is hardly ever needed.
-func lowered(a *ast.AST) bool {
-	own := true
+// the expression, so that a program of cel-go is hardly ever needed, and of how
+// many parts it is made.
+func lowered(a *ast.AST) (own bool, nodes int) {
+	own = true
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		nodes++
 		switch x.Kind() {
 		case ast.ComprehensionKind, ast.MapKind, ast.StructKind:
 			own = false
@@ -107,7 +120,7 @@ func lowered(a *ast.AST) bool {
 			own = own && nativeFunctions[x.AsCall().FunctionName()]
 		}
 	}))
-	return own
+	return own, nodes
 }
 
 // checkKinds refuses what type-checks but has no use here, and loop variables
@@ -208,62 +221,4 @@ func (e *Env) checkCost(checked *cel.Ast) (Issue, bool) {
 		Message: fmt.Sprintf("the expression can cost more than %d operations with lists of %d elements", MaxStaticCost, assumedElements),
 		Hint:    "avoid loops within loops; compare with lists of params by in",
 	}, false
-}
-
-// ActionTypes returns the action types for which the expression can be true or
-// fail; for all others it is false. Nil means that it can be for any.
-func (x *Expr) ActionTypes() []string { return x.types }
-
-// typesOf reads action.type == "…" and action.type in […] from the conjuncts
-// of an expression. A conjunction with a false conjunct is false even where
-// another fails, so skipping the rest loses no error.
-func typesOf(x ast.Expr) []string {
-	if x.Kind() != ast.CallKind {
-		return nil
-	}
-	call := x.AsCall()
-	args := call.Args()
-	switch call.FunctionName() {
-	case operators.LogicalAnd:
-		for _, a := range args {
-			if t := typesOf(a); t != nil {
-				return t
-			}
-		}
-	case operators.Equals:
-		for i, a := range args {
-			if isActionType(a) {
-				return literals(args[1-i])
-			}
-		}
-	case operators.In:
-		if isActionType(args[0]) && args[1].Kind() == ast.ListKind {
-			return literals(args[1].AsList().Elements()...)
-		}
-	}
-	return nil
-}
-
-func isActionType(x ast.Expr) bool {
-	if x.Kind() != ast.SelectKind {
-		return false
-	}
-	s := x.AsSelect()
-	return !s.IsTestOnly() && s.FieldName() == "type" && s.Operand().Kind() == ast.IdentKind && strings.TrimPrefix(s.Operand().AsIdent(), ".") == "action"
-}
-
-// literals returns the texts, or nil if any is not a literal text.
-func literals(exprs ...ast.Expr) []string {
-	out := make([]string, 0, len(exprs))
-	for _, x := range exprs {
-		if x.Kind() != ast.LiteralKind {
-			return nil
-		}
-		s, ok := x.AsLiteral().(types.String)
-		if !ok {
-			return nil
-		}
-		out = append(out, string(s))
-	}
-	return out
 }

@@ -50,7 +50,7 @@ func TestActionTypes(t *testing.T) {
 			t.Errorf("%s: %v", tt.source, issues)
 			continue
 		}
-		if diff := cmp.Diff(tt.want, x.ActionTypes()); diff != "" {
+		if diff := cmp.Diff(tt.want, x.Term(nil).ActionTypes()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.source, diff)
 		}
 	}

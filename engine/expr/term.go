@@ -18,6 +18,13 @@ import (
 // records in place of what reads them. Parts that the form has no words for
 // are opaque terms, which this package's CEL evaluates.
 func (x *Expr) Term(records map[string]Values) *term.Term {
+	if len(x.env.types.records) == 0 {
+		return x.plain() // many rules may share it
+	}
+	return x.convert(records)
+}
+
+func (x *Expr) convert(records map[string]Values) *term.Term {
 	c := converter{expr: x, ast: x.checked.NativeRep(), records: records}
 	return c.boolean(c.ast.Expr())
 }

@@ -196,6 +196,10 @@ func (b *builder) draftColumn(blk *block, slot int32, says map[int]said) draft {
 		return d
 	}
 	d.grow(valid, len(states))
+	if d.find == findNumber {
+		d.fillNumbers(literals, states)
+		return d
+	}
 	for _, l := range literals {
 		for i, st := range states {
 			d.put(i, l.bit, l.judge(st))
@@ -259,6 +263,39 @@ func (d *draft) fillTexts(valid []uint64, literals []literal, states []state) {
 		if last >= firstSymbol && states[last].value.kind == none {
 			d.put(last, l.bit, l.judge(states[last]))
 		}
+	}
+}
+
+// fillNumbers makes the rows of a number. A literal is the same for all numbers
+// between two that it names.
+func (d *draft) fillNumbers(literals []literal, states []state) {
+	const first = 2 // behind absent and what is no number
+	for _, l := range literals {
+		for i := range first {
+			d.put(i, l.bit, l.judge(states[i]))
+		}
+		from := first
+		for _, c := range l.constants { // which are sorted
+			i, _ := slices.BinarySearch(d.keys, numberKey(c))
+			at := first + 2*i + 1
+			d.putInterval(from, at, l, states)
+			d.put(at, l.bit, l.judge(states[at]))
+			from = at + 1
+		}
+		d.putInterval(from, len(states), l, states)
+	}
+}
+
+// putInterval writes the truth of a literal into the rows of an interval, which
+// constants of other literals may part.
+func (d *draft) putInterval(from, to int, l literal, states []state) {
+	among := states[from]
+	if from+1 < to {
+		among = states[from+1] // a constant, while there may be no number in front of it
+	}
+	v := l.judge(among)
+	for row := from; row < to; row++ {
+		d.put(row, l.bit, v)
 	}
 }
 

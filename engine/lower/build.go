@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -28,7 +29,8 @@ const (
 type Options struct {
 	// Definitions are the predicates that rules ask by name.
 	Definitions map[string]*term.Term
-	// Watched are the policies of which [Matches.Looked] is asked.
+	// Watched are the policies of which [Matches.Looked] is asked, in ascending
+	// order.
 	Watched []int32
 	BackEnd BackEnd
 }
@@ -286,24 +288,36 @@ func (b *builder) buildSlice(rules []prepared) slice {
 // watch notes the rules that look at every action of the slice, and how to find
 // out whether those of the watched policies do.
 func (b *builder) watch(blk *block, members []prepared) {
-	always := map[int32]bool{}
+	watches := map[int32]*watch{} // by policy
+	of := func(rule int32) *watch {
+		policy := b.rules[rule].Policy
+		i, watched := slices.BinarySearch(b.Watched, policy)
+		if !watched {
+			return nil
+		}
+		if watches[policy] == nil {
+			watches[policy] = &watch{policy: int32(i), bits: make([]uint64, blk.words)}
+		}
+		return watches[policy]
+	}
 	for _, p := range members {
-		if len(p.unless) == 0 {
-			blk.static = append(blk.static, p.rule)
-			always[b.rules[p.rule].Policy] = true
+		if len(p.unless) > 0 {
+			continue
+		}
+		blk.static = append(blk.static, p.rule)
+		if w := of(p.rule); w != nil {
+			w.always = true
 		}
 	}
-	for i, policy := range b.Watched {
-		w := watch{policy: int32(i), always: always[policy], bits: make([]uint64, blk.words)}
-		found := w.always
-		for bit, c := range blk.clauses {
-			if c.clause < 0 && b.rules[c.rule].Policy == policy {
-				set(w.bits, bit)
-				found = true
-			}
+	for bit, c := range blk.clauses {
+		if c.clause >= 0 {
+			continue
 		}
-		if found {
-			blk.watches = append(blk.watches, w)
+		if w := of(c.rule); w != nil {
+			set(w.bits, bit)
 		}
+	}
+	for _, policy := range slices.Sorted(maps.Keys(watches)) {
+		blk.watches = append(blk.watches, *watches[policy])
 	}
 }

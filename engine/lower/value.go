@@ -262,10 +262,7 @@ func newScalarSet(values []any) (*scalarSet, bool) {
 		case string:
 			s.texts[v] = true
 		case int64:
-			s.ints[v] = true
-			if int64(float64(v)) == v {
-				s.all[float64(v)] = true
-			}
+			s.ints[v], s.all[float64(v)] = true, true
 		case float64:
 			s.floats[v], s.all[v] = true, true
 		default:
@@ -275,14 +272,17 @@ func newScalarSet(values []any) (*scalarSet, bool) {
 	return s, true
 }
 
-// has reports whether a value equals an element. Numbers of two types are equal
-// if the one is exactly the other, as in the sets that cel-go makes of lists.
+// has reports whether a value equals an element, as in the sets that cel-go makes
+// of lists: an integer equals a float that is exactly it, but for the least one,
+// and a float equals any integer that is nearest to it.
 func (s *scalarSet) has(v value) bool {
 	switch v.kind {
 	case text:
 		return s.texts[v.text]
 	case integer:
-		return s.ints[v.i] || s.floats[float64(v.i)] && int64(float64(v.i)) == v.i
+		const ends = 1 << 63 // where no float is an integer any more
+		f := float64(v.i)
+		return s.ints[v.i] || s.floats[f] && math.Abs(f) < ends && int64(f) == v.i
 	case float:
 		return s.all[v.f]
 	}

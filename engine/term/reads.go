@@ -27,6 +27,46 @@ func (t *Term) Reads() []*Term {
 	return out
 }
 
+// ActionTypes returns the action types for which a boolean term can be true or an
+// error, as far as a conjunct of it names them; nil if it can be for any. A
+// conjunction with a false conjunct is false even where another fails.
+func (t *Term) ActionTypes() []string {
+	for _, c := range t.Conjuncts() {
+		if types := c.namedTypes(); types != nil {
+			return types
+		}
+	}
+	return nil
+}
+
+// namedTypes returns the texts that a term compares action.type with; nil for
+// another term.
+func (t *Term) namedTypes() []string {
+	if t.Op != Eq && t.Op != In {
+		return nil
+	}
+	of, with := t.Args[0], t.Args[1]
+	if t.Op == Eq && of.Op == Const {
+		of, with = with, of
+	}
+	if of.Op != Read || of.Leaf.Path != "action.type" || with.Op != Const {
+		return nil
+	}
+	list, ok := with.Value.([]any)
+	if !ok {
+		list = []any{with.Value}
+	}
+	out := make([]string, 0, len(list))
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return nil
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
 // isPlace reports whether a term is the value at a place, and not computed.
 func (t *Term) isPlace() bool { return t.Op == Read || t.Op == Key || t.Op == Element }
 
