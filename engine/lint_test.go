@@ -167,6 +167,34 @@ func TestLintDead(t *testing.T) {
 	}
 }
 
+// TestLintContraries looks for values that are allowed and prohibited, each
+// contradiction said once.
+func TestLintContraries(t *testing.T) {
+	t.Parallel()
+	const clear = ", which prevails (leave it out of one of the lists)"
+	for rules, want := range map[string][]string{
+		"purposes: {allowed: [a, b, c], prohibited: [b, c, d]}":                                         {"4:34 b, c: allowed by purposes.allowed and prohibited by purposes.prohibited" + clear},
+		"purposes: {allowed: [a], prohibited: [a]}":                                                     {"4:28 a: allowed by purposes.allowed and prohibited by purposes.prohibited" + clear},
+		"purposes: {allowed: [a], prohibited: [b]}":                                                     nil,
+		"data_collection: {purpose_limitation: true, valid_purposes: [a, b], prohibited_purposes: [a]}": {"4:71 a: allowed by data_collection.valid_purposes and prohibited by data_collection.prohibited_purposes" + clear},
+		"tools: {allowed: [a], prohibited: [a, b]}":                                                     {"4:25 a: allowed by tools.allowed and prohibited by tools.prohibited" + clear},
+		"data_minimization: {allowed_fields: [a, b], prohibited_fields: [b]}":                           {"4:47 b: allowed by data_minimization.allowed_fields and prohibited by data_minimization.prohibited_fields" + clear},
+		"agents: {allowed: [a], stopped: [a]}":                                                          {`4:26 agents.allowed and agents.stopped look at the same actions, and none can satisfy both: {"agent":{"id":"a"},"action":{"type":"data.read"}} satisfies agents.allowed and therefore violates agents.stopped (give them values that one action can have)`},
+		"agents: {allowed: [a, b], stopped: [a]}":                                                       nil, // somebody stopped it for a while
+	} {
+		t.Run(rules, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range engine.Lint(document(t, "p.yaml", "version: \"3.0.0\"\nname: n\nrules:\n  "+rules+"\n"), nil) {
+				got = append(got, fmt.Sprintf("%d:%d %s (%s)", f.Line, f.Column, f.Message, f.Hint))
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // named is a catalog that knows the names of its frameworks.
 type named struct{ catalog }
 
