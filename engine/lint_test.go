@@ -119,6 +119,9 @@ func TestLintWords(t *testing.T) {
 		{"elements of a loop", condition(`has(data.categories) && data.categories.all(c, !(c in ["Health", "helth"]))`), []string{"7:74 the category of data helth is none that the built-in sections know, but resembles one: did you mean health?"}},
 		{"fields of a loop", condition(`has(content.findings) && content.findings.exists(f, has(f.type) && f.type == "IBNA")`), []string{"7:86 the type of finding IBNA is none that the built-in sections know, but resembles one: did you mean IBAN?"}},
 		{"a loop variable that hides another", condition(`has(data.categories) && data.categories.all(c, c != "pii" || ["helth"].exists(c, c == "helth"))`), nil},
+		{"a parameter", "  custom:\n    - {id: a, require: 'has(agent.type) && agent.type in params.types'}\nparams:\n  types: {type: array, items: {type: string}, enum: [analytics, automaton], default: [automaton]}\n", []string{
+			"5:58 automaton is no type of agent: did you mean automation?",
+		}},
 		{"words of other places", condition(`has(tool.name) && tool.name == "helth" && has(data.purpose) && data.purpose != "consnet"`), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

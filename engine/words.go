@@ -38,7 +38,33 @@ func (c *checkedPolicy) lintWords(doc *policy.Document) []mesh.Finding {
 				continue
 			}
 			for _, compared := range part.compiled.Comparisons() {
-				report(primitives.VocabularyAt(compared.Place), compared.Text, part.source.At(compared.Offset))
+				v, at := primitives.VocabularyAt(compared.Place), part.source.At(compared.Offset)
+				report(v, compared.Text, at)
+				for _, word := range declaredTexts(doc, compared.Field) {
+					report(v, word, at)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// declaredTexts returns the texts that a parameter is declared to have.
+func declaredTexts(doc *policy.Document, field string) []string {
+	var out []string
+	for _, p := range doc.Params {
+		if field != paramsVariable+"."+p.Name {
+			continue
+		}
+		values := slices.Clone(p.Enum)
+		if list, ok := p.Default.([]any); ok {
+			values = append(values, list...)
+		} else {
+			values = append(values, p.Default)
+		}
+		for _, v := range values {
+			if text, ok := v.(string); ok && !slices.Contains(out, text) {
+				out = append(out, text)
 			}
 		}
 	}
