@@ -45,6 +45,7 @@ func TestDead(t *testing.T) {
 		{`request.ageHours / 0.0 > 1.0`, nil},
 		{`night() || 9223372036854775807 + 1 == 2`, []string{"11 `9223372036854775807 + 1` always fails: the result is too large or too small"}},
 		{`data.fields.exists(f, f == "a" || 1 / 0 == 1)`, []string{"34 `1 / 0` always fails: it divides by 0"}},
+		{`night() || dyn(1) && true`, []string{"11 `dyn(1) && true` always fails: an operator or function does not take values of these types"}},
 		{`matches("a", "b")`, []string{"0 `matches(\"a\", \"b\")` never holds, whole"}},
 		{`night() && ("a" == "b" || "a" < "b")`, []string{"12 `\"a\" == \"b\" || \"a\" < \"b\"` always holds"}},
 		{`has({"a": 1}.b) && night()`, []string{"0 `has({\"a\": 1}.b)` never holds"}},

@@ -76,7 +76,7 @@ func eval(ctx context.Context, plan func() (cel.Program, error), in *Input) (boo
 	}
 	b, ok := out.(types.Bool)
 	if !ok {
-		return false, fmt.Errorf("the value is of type %s, not bool", out.Type().TypeName())
+		return false, fmt.Errorf("the value is %s, not true or false", typeWords(out.Type().TypeName()))
 	}
 	return bool(b), nil
 }
