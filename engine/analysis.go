@@ -31,6 +31,9 @@ func (c *checkedPolicy) analyze(doc *policy.Document, controls policy.ControlInd
 			Controls: index[r.id], Severity: r.severity, Obligations: r.obligations,
 			When: termOf(r.when, r.records), Require: termOf(r.require, r.records),
 		}
+		if contrary := contraryOf(doc, source); contrary != nil {
+			out.Contrary = contrary.ID
+		}
 		out.Example.When, out.Example.Require = out.When, out.Require
 		if !out.BuiltIn {
 			out.Example.When, out.Example.Require = termOf(r.when, defaults), termOf(r.require, defaults)

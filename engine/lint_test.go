@@ -119,6 +119,9 @@ func TestLintWords(t *testing.T) {
 		{"elements of a loop", condition(`has(data.categories) && data.categories.all(c, !(c in ["Health", "helth"]))`), []string{"7:74 the category of data helth is none that the built-in sections know, but resembles one: did you mean health?"}},
 		{"fields of a loop", condition(`has(content.findings) && content.findings.exists(f, has(f.type) && f.type == "IBNA")`), []string{"7:86 the type of finding IBNA is none that the built-in sections know, but resembles one: did you mean IBAN?"}},
 		{"a loop variable that hides another", condition(`has(data.categories) && data.categories.all(c, c != "pii" || ["helth"].exists(c, c == "helth"))`), nil},
+		{"a parameter", "  custom:\n    - {id: a, require: 'has(agent.type) && agent.type in params.types'}\nparams:\n  types: {type: array, items: {type: string}, enum: [analytics, automaton], default: [automaton]}\n", []string{
+			"5:58 automaton is no type of agent: did you mean automation?",
+		}},
 		{"words of other places", condition(`has(tool.name) && tool.name == "helth" && has(data.purpose) && data.purpose != "consnet"`), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,6 +165,34 @@ func TestLintDead(t *testing.T) {
 				got = append(got, fmt.Sprintf("%d:%d %s %s (%s)", f.Line, f.Column, f.Rule, f.Message, f.Hint))
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLintContraries looks for values that are allowed and prohibited, each
+// contradiction said once.
+func TestLintContraries(t *testing.T) {
+	t.Parallel()
+	const clear = ", which prevails (leave it out of one of the lists)"
+	for rules, want := range map[string][]string{
+		"purposes: {allowed: [a, b, c], prohibited: [b, c, d]}":                                         {"4:34 b, c: allowed by purposes.allowed and prohibited by purposes.prohibited" + clear},
+		"purposes: {allowed: [a], prohibited: [a]}":                                                     {"4:28 a: allowed by purposes.allowed and prohibited by purposes.prohibited" + clear},
+		"purposes: {allowed: [a], prohibited: [b]}":                                                     nil,
+		"data_collection: {purpose_limitation: true, valid_purposes: [a, b], prohibited_purposes: [a]}": {"4:71 a: allowed by data_collection.valid_purposes and prohibited by data_collection.prohibited_purposes" + clear},
+		"tools: {allowed: [a], prohibited: [a, b]}":                                                     {"4:25 a: allowed by tools.allowed and prohibited by tools.prohibited" + clear},
+		"data_minimization: {allowed_fields: [a, b], prohibited_fields: [b]}":                           {"4:47 b: allowed by data_minimization.allowed_fields and prohibited by data_minimization.prohibited_fields" + clear},
+		"agents: {allowed: [a], stopped: [a]}":                                                          {`4:26 agents.allowed and agents.stopped look at the same actions, and none can satisfy both: {"agent":{"id":"a"},"action":{"type":"data.read"}} satisfies agents.allowed and therefore violates agents.stopped (give them values that one action can have)`},
+		"agents: {allowed: [a, b], stopped: [a]}":                                                       nil, // somebody stopped it for a while
+	} {
+		t.Run(rules, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range engine.Lint(document(t, "p.yaml", "version: \"3.0.0\"\nname: n\nrules:\n  "+rules+"\n"), nil) {
+				got = append(got, fmt.Sprintf("%d:%d %s (%s)", f.Line, f.Column, f.Message, f.Hint))
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -29,7 +31,33 @@ func (c *checkedPolicy) lintWords(doc *policy.Document) []mesh.Finding {
 				continue
 			}
 			for _, compared := range part.compiled.Comparisons() {
-				report(primitives.VocabularyAt(compared.Place), compared.Text, part.source.At(compared.Offset))
+				v, at := primitives.VocabularyAt(compared.Place), part.source.At(compared.Offset)
+				report(v, compared.Text, at)
+				for _, word := range declaredTexts(doc, compared.Field) {
+					report(v, word, at)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// declaredTexts returns the texts that a parameter is declared to have.
+func declaredTexts(doc *policy.Document, field string) []string {
+	var out []string
+	for _, p := range doc.Params {
+		if field != paramsVariable+"."+p.Name {
+			continue
+		}
+		values := slices.Clone(p.Enum)
+		if list, ok := p.Default.([]any); ok {
+			values = append(values, list...)
+		} else {
+			values = append(values, p.Default)
+		}
+		for _, v := range values {
+			if text, ok := v.(string); ok && !slices.Contains(out, text) {
+				out = append(out, text)
 			}
 		}
 	}
@@ -61,4 +89,64 @@ func lintWord(v *primitives.Vocabulary, word string) (mesh.Finding, bool) {
 		f.Hint = "did you mean " + meant + "?"
 	}
 	return f, true
+}
+
+// lintContraries warns of values that a document both allows and prohibits.
+func lintContraries(doc *policy.Document) []mesh.Finding {
+	var out []mesh.Finding
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		other := contraryOf(doc, r)
+		if other == nil {
+			continue
+		}
+		own := primitives.Lookup(r.Primitive)
+		prohibited, _ := r.Values[own.Parameters[0].Name()].([]any)
+		allowed, _ := other.Values[parameterAt(other, own.Contrary)].([]any)
+		var both []string
+		for _, v := range prohibited {
+			if slices.Contains(allowed, v) {
+				both = append(both, yamldoc.Shorten(fmt.Sprint(v)))
+			}
+		}
+		if len(both) > 0 {
+			out = append(out, mesh.Finding{
+				Position: r.Position, Level: mesh.LevelWarning, Rule: "allowed-and-prohibited",
+				Message: strings.Join(both, ", ") + ": allowed by " + own.Contrary + " and prohibited by " + r.ID + ", which prevails",
+				Hint:    "leave it out of one of the lists",
+			})
+		}
+	}
+	return out
+}
+
+// contraryOf returns the rule that reads what is allowed where r says what is
+// not; nil if there is none. A profile prohibits what its base allows to narrow
+// it, so that rules of different files are not contrary.
+func contraryOf(doc *policy.Document, r *policy.Rule) *policy.Rule {
+	p := primitives.Lookup(r.Primitive)
+	if p == nil || p.Contrary == "" {
+		return nil
+	}
+	for i := range doc.Rules {
+		if other := &doc.Rules[i]; parameterAt(other, p.Contrary) != "" && other.Position.File == r.Position.File {
+			return other
+		}
+	}
+	return nil
+}
+
+// parameterAt returns the name of the parameter at a path that a rule reads;
+// empty if it does not.
+func parameterAt(r *policy.Rule, path string) string {
+	p := primitives.Lookup(r.Primitive)
+	if p == nil {
+		return ""
+	}
+	for _, parameter := range p.Parameters {
+		if parameter.Path == path {
+			return parameter.Name()
+		}
+	}
+	return ""
 }

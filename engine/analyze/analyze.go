@@ -48,6 +48,7 @@ type Rule struct {
 	// they are nil.
 	At, WhenAt, RequireAt mesh.Position
 	Types                 []string // the action types it looks at; nil: any
+	Contrary              string   // the rule that it is known to contradict, of which nothing is to be said
 	Controls              []mesh.ControlID
 	Severity              mesh.Severity
 	Obligations           []mesh.Obligation

@@ -163,7 +163,14 @@ func (a *analysis) contradiction(first, second *subject) {
 		return
 	}
 	first.odd, second.odd = true, true
+	if first.Contrary == second.ID || second.Contrary == first.ID {
+		return
+	}
+	hint := "have one of them look at other actions, or demand what the other allows"
+	if first.BuiltIn && second.BuiltIn {
+		hint = "give them values that one action can have"
+	}
 	a.report(second.RequireAt, RuleContradicting,
 		fmt.Sprintf("%s and %s look at the same actions, and none can satisfy both: %s satisfies %s and therefore violates %s", first.ID, second.ID, text, first.ID, second.ID),
-		"have one of them look at other actions, or demand what the other allows")
+		hint)
 }

@@ -10,26 +10,29 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// Comparison is a text that an expression compares with a place of the action.
+// Comparison is what an expression compares with a place of the action: a text,
+// or the field of a record.
 type Comparison struct {
 	Place  string // as data.purpose; the list where its elements are compared, as content.findings.type
 	Text   string
-	Offset int // in code points from the start of the expression
+	Field  string // of a record, as params.hosts; then there is no text
+	Offset int    // in code points from the start of the expression
 }
 
-// Comparisons returns the texts that the expression compares with places of the
-// action, by ==, != and in, in their order.
+// Comparisons returns what the expression compares with places of the action, by
+// ==, != and in, in their order.
 func (x *Expr) Comparisons() []Comparison {
-	w := comparisonWalk{ast: x.checked.NativeRep(), loops: map[string]string{}}
+	w := comparisonWalk{ast: x.checked.NativeRep(), records: x.env.types.records, loops: map[string]string{}}
 	w.visit(w.ast.Expr())
 	slices.SortStableFunc(w.found, func(a, b Comparison) int { return cmp.Compare(a.Offset, b.Offset) })
 	return w.found
 }
 
 type comparisonWalk struct {
-	ast   *ast.AST
-	loops map[string]string // the places that loop variables stand for
-	found []Comparison
+	ast     *ast.AST
+	records map[string]*objectType
+	loops   map[string]string // the places that loop variables stand for
+	found   []Comparison
 }
 
 func (w *comparisonWalk) visit(x ast.Expr) {
@@ -70,10 +73,14 @@ func (w *comparisonWalk) within(c ast.ComprehensionExpr, visit func()) {
 	}
 }
 
-// compare records the texts that x, if it is a place, is compared with.
+// compare records what x, if it is a place, is compared with.
 func (w *comparisonWalk) compare(x, with ast.Expr) {
 	place := w.place(x)
 	if place == "" {
+		return
+	}
+	if path := pathOf(with); len(path) == 2 && w.records[path[0]] != nil {
+		w.found = append(w.found, Comparison{Place: place, Field: path[0] + "." + path[1], Offset: beginOf(w.ast, with)})
 		return
 	}
 	texts := []ast.Expr{with}
@@ -85,7 +92,7 @@ func (w *comparisonWalk) compare(x, with ast.Expr) {
 			continue
 		}
 		if text, ok := t.AsLiteral().(types.String); ok {
-			w.found = append(w.found, Comparison{place, string(text), startOf(w.ast, t.ID())})
+			w.found = append(w.found, Comparison{Place: place, Text: string(text), Offset: startOf(w.ast, t.ID())})
 		}
 	}
 }

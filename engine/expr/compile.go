@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"unicode"
@@ -93,7 +94,7 @@ func (x *Expr) unplanned(err error) []Issue {
 		}
 	}
 	if out == nil {
-		out = append(out, Issue{Level: mesh.LevelError, Rule: "cel-type", Message: "CEL: " + err.Error()})
+		out = append(out, Issue{Level: mesh.LevelError, Rule: "cel-type", Message: "CEL: the expression cannot be evaluated: " + plainFailure(errors.Unwrap(err))})
 	}
 	return out
 }
@@ -136,7 +137,7 @@ func (e *Env) checkKinds(a *ast.AST) (Issue, bool) {
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		switch x.Kind() {
 		case ast.StructKind:
-			refuse(x, "an expression cannot make an object of type "+x.AsStruct().TypeName(), "")
+			refuse(x, "CEL: an expression cannot make an object", "compare the fields one by one")
 		case ast.ComprehensionKind:
 			for _, v := range []string{x.AsComprehension().IterVar(), x.AsComprehension().IterVar2()} {
 				if e.types.records[v] != nil {

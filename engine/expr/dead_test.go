@@ -2,10 +2,13 @@ package expr_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
 )
 
@@ -42,6 +45,7 @@ func TestDead(t *testing.T) {
 		{`request.ageHours / 0.0 > 1.0`, nil},
 		{`night() || 9223372036854775807 + 1 == 2`, []string{"11 `9223372036854775807 + 1` always fails: the result is too large or too small"}},
 		{`data.fields.exists(f, f == "a" || 1 / 0 == 1)`, []string{"34 `1 / 0` always fails: it divides by 0"}},
+		{`night() || dyn(1) && true`, []string{"11 `dyn(1) && true` always fails: an operator or function does not take values of these types"}},
 		{`matches("a", "b")`, []string{"0 `matches(\"a\", \"b\")` never holds, whole"}},
 		{`night() && ("a" == "b" || "a" < "b")`, []string{"12 `\"a\" == \"b\" || \"a\" < \"b\"` always holds"}},
 		{`has({"a": 1}.b) && night()`, []string{"0 `has({\"a\": 1}.b)` never holds"}},
@@ -96,11 +100,31 @@ func TestDead(t *testing.T) {
 					t.Error("no hint")
 				}
 				got = append(got, s)
+				if d.Whole && d.Rule == expr.RuleConstant {
+					holds(t, e, x, strings.Contains(d.Message, "always"))
+				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// holds checks what is claimed of an expression on actions.
+func holds(t *testing.T, e *expr.Env, x *expr.Expr, want bool) {
+	t.Helper()
+	count, zero, score, purpose := int64(7), int64(0), 1.0, "support"
+	at := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+	values := e.Bind(map[string]any{"limit": int64(100), "least": 1.0, "host": "a", "level": int64(2), "hosts": []any{"a", "b"}, "any": int64(-1)})
+	for _, a := range []*mesh.Action{
+		{Timestamp: &at, Data: &mesh.Data{Fields: []string{"a"}, RetentionDays: &count, Purpose: &purpose}, Content: &mesh.Content{InjectionScore: &score}},
+		{Data: &mesh.Data{Fields: []string{}, RetentionDays: &zero}},
+	} {
+		got, err := x.Eval(t.Context(), &expr.Input{Action: a, Records: map[string]expr.Values{"params": values}})
+		if err == nil && got != want {
+			t.Errorf("an action makes it %t", got)
+		}
 	}
 }
 

@@ -120,6 +120,13 @@ func (e *Env) mismatch(function, signature string) (message, hint string) {
 	for i, a := range args {
 		plain[i] = typeWords(a)
 	}
+	if function == operators.Conditional && len(args) == 3 {
+		if args[0] != "bool" && args[0] != "dyn" {
+			message := "expected type 'bool' but found '" + args[0] + "'"
+			return "CEL: " + reword(typeErrors, message), hintOf(typeErrors, message)
+		}
+		plain = plain[1:]
+	}
 	if o, ok := operatorMismatches[function]; ok && len(args) == o.operands {
 		return "CEL: " + strings.NewReplacer("$1", plain[0], "$2", plain[len(plain)-1]).Replace(o.says), e.operandHint(function, args)
 	}
@@ -143,6 +150,8 @@ func (e *Env) operandHint(function string, args []string) string {
 		return slices.ContainsFunc(args, func(a string) bool { return slices.Contains(names, a) })
 	}
 	switch record := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "mesh.") }); {
+	case function == operators.In && strings.HasPrefix(args[1], "list(mesh."):
+		return `compare a field of the elements, as in list.exists(x, x.type == "EMAIL")`
 	case function == operators.In && strings.HasPrefix(args[1], "list"):
 		return "the elements of the list are of another type"
 	case function == operators.In && args[1] == "string":
@@ -158,7 +167,9 @@ func (e *Env) operandHint(function string, args []string) string {
 	case function == operators.Index:
 		return `elements of a list have whole numbers, from 0; "a" in list looks for one`
 	case function == operators.Conditional:
-		return "before ? stands what is true or false, around : two values of one type"
+		return "around : stand two values of one type"
+	case slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "map") }):
+		return "read a key of the map, as in context.approved"
 	case is("null"):
 		return absentHint
 	case is("timestamp", "google.protobuf.Timestamp") && is("string"):

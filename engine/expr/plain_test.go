@@ -75,6 +75,15 @@ func unreadable() []message {
 // meaningless are expressions that the type checker refuses.
 func meaningless() []message {
 	return []message{
+		{"action.type ? true : false", []string{`12 true or false is expected, and this is text (compare it, as in data.purpose == "support")`}},
+		{"night() ? action.type : 3", []string{"8 cannot choose between text and a whole number: `? :` (around : stand two values of one type)"}},
+		{"data.categories.filter(c, c)", []string{`22 true or false is expected, and this is text (compare it, as in data.purpose == "support")`}},
+		{`mesh.Data{purpose: "a"} == data`, []string{"9 an expression cannot make an object (compare the fields one by one)"}},
+		{"type(context.x) == mesh.Data", []string{"0 the expression cannot be evaluated: the type of a record has no name"}},
+		{`"EMAIL" in content.findings`, []string{"8 cannot look for text in a list of records: `in` (compare a field of the elements, as in list.exists(x, x.type == \"EMAIL\"))"}},
+		{"context == 1", []string{"8 cannot compare a map with a whole number: `==` (read a key of the map, as in context.approved)"}},
+		{`data.purpose.exists(c, c == "a")`, []string{"4 a loop goes through a list or a map, and this is text (loop through a list, as in data.categories)"}},
+		{`b"a" == "a"`, []string{"5 cannot compare bytes with text: `==` (both sides must be of one type)"}},
 		{"night", []string{"0 night is a function (call it: night())"}},
 		{"has(data.purpose) && night && egress.tls", []string{"21 night is a function (call it: night())"}},
 		{"size > 3", []string{"0 size is a function (call it: size(list))"}},
@@ -90,7 +99,6 @@ func meaningless() []message {
 		{"action.type < 3", []string{"12 cannot compare text with a whole number: `<` (both sides must be of one type)"}},
 		{`action.type + 3 == "a"`, []string{"12 cannot add text and a whole number: `+` (both sides must be of one type)"}},
 		{"!action.type", []string{"0 cannot negate text: `!` (compare it, as in x == \"a\")"}},
-		{"action.type ? true : false", []string{"12 cannot choose by text, or between values of different types: `? :` (before ? stands what is true or false, around : two values of one type)"}},
 		{"action.type && true", []string{`6 true or false is expected, and this is text (compare it, as in data.purpose == "support")`}},
 		{"data.categories.exists(c)", []string{`16 exists() is not called like this (write list.exists(x, x == "a"))`}},
 		{`data.categories.any(c, c == "a")`, []string{`16 unknown name any (write list.exists(x, x == "a"))`}},

@@ -127,7 +127,7 @@ func eval(ctx context.Context, plan func() (planned, error), in *Input) (bool, e
 	}
 	b, ok := out.(types.Bool)
 	if !ok {
-		return false, fmt.Errorf("the value is of type %s, not bool", out.Type().TypeName())
+		return false, fmt.Errorf("the value is %s, not true or false", typeWords(out.Type().TypeName()))
 	}
 	return bool(b), nil
 }

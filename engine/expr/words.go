@@ -26,6 +26,8 @@ var failures = []wording{
 	words(`(?:division|modulus) by zero`, "it divides by 0", ""),
 	words(`.*\boverflow`, "the result is too large or too small", ""),
 	words(`invalid RFC 3339 timestamp (.*)`, "$1 is no time, as 2026-01-31T12:00:00Z is one", ""),
+	words(`no such overload`, "an operator or function does not take values of these types", ""),
+	words(`reference to undefined type: .*`, "the type of a record has no name", ""),
 	words(`type conversion error from '.*' to '(.*)'`, "the value does not become ‹$1›", ""),
 }
 
@@ -132,7 +134,7 @@ var operatorMismatches = map[string]struct {
 	operators.Multiply: {2, "cannot multiply $1 by $2: `*`"}, operators.Divide: {2, "cannot divide $1 by $2: `/`"},
 	operators.Modulo: {2, "cannot divide $1 by $2: `%`"}, operators.In: {2, "cannot look for $1 in $2: `in`"},
 	operators.LogicalNot: {1, "cannot negate $1: `!`"}, operators.Negate: {1, "cannot negate $1: `-`"},
-	operators.Index: {2, "cannot take an element of $1 by $2: `[…]`"}, operators.Conditional: {3, "cannot choose by $1, or between values of different types: `? :`"},
+	operators.Index: {2, "cannot take an element of $1 by $2: `[…]`"}, operators.Conditional: {3, "cannot choose between $1 and $2: `? :`"},
 }
 
 // plainTypes are the types of CEL in words.

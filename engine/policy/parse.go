@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -163,6 +164,21 @@ func (p *parser) enforcement(n *yaml.Node) Enforcement {
 	return e
 }
 
+// ruleHint names the rule that was probably meant: one of the document, or any.
+func ruleHint(name string, rules []Rule) string {
+	var ids []string
+	for _, r := range rules {
+		if r.Primitive != "" {
+			ids = append(ids, r.ID)
+		}
+	}
+	hint := spelling.DidYouMean(name, append(ids, primitives.IDs()...))
+	if hint == "" && strings.Contains(name, "*") {
+		return "a * stands for the whole key in the name of a rule, as in tools.by_role.*; name the rules one by one"
+	}
+	return hint
+}
+
 // bindings reads the controls section. A rule it names must be built-in; that
 // the policy uses it is only expected. Where a primitive makes a rule for each
 // entry of a mapping, its id binds them all, and a rule's id that one.
@@ -179,7 +195,7 @@ func (p *parser) bindings(n *yaml.Node, rules []Rule) []Binding {
 		switch {
 		case used:
 		case primitives.Lookup(key.Value) == nil:
-			p.report(mesh.LevelError, key, "unknown-rule", yamldoc.Shorten(key.Value)+" is not a built-in rule", spelling.DidYouMean(key.Value, primitives.IDs()))
+			p.report(mesh.LevelError, key, "unknown-rule", yamldoc.Shorten(key.Value)+" is not a built-in rule", ruleHint(key.Value, rules))
 		default:
 			p.report(mesh.LevelWarning, key, "unused-controls", "the policy does not use the rule "+key.Value, "")
 		}

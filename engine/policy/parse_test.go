@@ -272,6 +272,10 @@ func TestParseFindingsOfParameters(t *testing.T) {
 		{"two rules of one id", head + "rules:\n  tools:\n    arguments:\n      p: {values: {a.values.b: {maximum: 1}}}\n      p.values.a: {values: {b: {maximum: 1}}}\n",
 			[]string{"7:33 duplicate-id the value in line 6 makes a rule tools.arguments.p.values.a.values.b.maximum, too"}},
 		{"the id of a built-in rule's", head + "rules:\n  tools: {by_role: {pay: [boss]}}\n  custom: [{id: tools.by_role.pay, require: 'true'}]\n", []string{"5:17 reserved-id the id tools.by_role.pay is that of a built-in rule"}},
+		{"controls of rules by a part of their names", head + "rules:\n  tools: {by_role: {pay: [boss]}}\ncontrols: {tools.*: [\"soc2:CC6.3\"], tools.by_role.pax: [\"soc2:CC6.3\"]}\n", []string{
+			"5:12 unknown-rule tools.* is not a built-in rule (a * stands for the whole key in the name of a rule, as in tools.by_role.*; name the rules one by one)",
+			"5:37 unknown-rule tools.by_role.pax is not a built-in rule (did you mean tools.by_role.pay?)",
+		}},
 		{"controls of an entry that is none", head + "rules:\n  tools: {by_role: {pay: [boss]}}\ncontrols: {tools.by_role.buy: [\"soc2:CC6.3\"]}\n", []string{"5:12 unknown-rule tools.by_role.buy is not a built-in rule"}},
 		{"warning: an option nobody reads", head + "rules:\n  sessions: {step_up: {max_age_seconds: 60}}\n",
 			[]string{"4:24 unused-option max_age_seconds has no effect (add sessions.step_up.tools or sessions.step_up.actions or sessions.step_up.classifications)"}},

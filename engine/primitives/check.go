@@ -28,6 +28,7 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 	p.checkUnless(n, of)
 	p.checkAnyCase(n, of)
 	p.checkVocabulary(n, of)
+	p.checkContrary(n, of)
 	p.checkExample(n, of)
 	types := valueTypes(of)
 	for _, o := range of.Obligations {
@@ -58,6 +59,17 @@ func (p *parser) checkVocabulary(n *yaml.Node, of *Primitive) {
 		if VocabularyOf(vocabulary.Value) == nil {
 			p.report(vocabulary, "there is no vocabulary %s", vocabulary.Value)
 		}
+	}
+}
+
+func (p *parser) checkContrary(n *yaml.Node, of *Primitive) {
+	if of.Contrary == "" {
+		return
+	}
+	allows := func(q Parameter) bool { return q.Path == of.Contrary && q.Type == Texts && q.Narrows == NarrowSubset }
+	before := func(other *Primitive) bool { return slices.ContainsFunc(other.Parameters, allows) }
+	if own := of.Parameters[0]; own.Type != Texts || own.Narrows != NarrowSuperset || !slices.ContainsFunc(p.section.Primitives, before) {
+		p.report(yamldoc.Get(n, "contrary"), "%s is no list of what is allowed before this one of what is not", of.Contrary)
 	}
 }
 

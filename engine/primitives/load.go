@@ -180,7 +180,7 @@ func (p *parser) primitive(n, controls *yaml.Node, variant string) {
 	out := &Primitive{
 		ID: text(n, "id"), Variant: variant, Summary: text(n, "summary"), Each: yamldoc.Texts(yamldoc.Get(n, "each")),
 		AnyCase: yamldoc.Texts(yamldoc.Get(n, "any_case")), Vocabulary: map[string]string{},
-		Unless: text(n, "unless"), Types: yamldoc.Texts(yamldoc.Get(n, "looks_at")), Require: text(n, "require"),
+		Contrary: text(n, "contrary"), Unless: text(n, "unless"), Types: yamldoc.Texts(yamldoc.Get(n, "looks_at")), Require: text(n, "require"),
 		Message: text(n, "message"), Recommendation: text(n, "recommendation"),
 	}
 	for name, vocabulary := range entries(yamldoc.Get(n, "vocabulary")) {

@@ -81,6 +81,7 @@ func TestParse(t *testing.T) {
 		{"a number in any case", "each: [currency]", "each: [currency]\n    any_case: [amount]", "amount is neither a key nor a list"},
 		{"a number that is an action type", "each: [currency]", "each: [currency]\n    vocabulary: {amount: action_type}", "amount is neither a key nor a parameter that holds texts"},
 		{"a vocabulary that nobody has", "each: [currency]", "each: [currency]\n    vocabulary: {currency: currency}", "there is no vocabulary currency"},
+		{"nothing contrary", "value: {type: flag, narrows: \"on\"}", "value: {type: flag, narrows: \"on\"}\n    contrary: shop.open", "shop.open is no list of what is allowed"},
 		{"no flag", "value: {type: flag, narrows: \"on\"}", "value: {type: flag, narrows: \"on\"}\n    unless: shop.shut", "shop.shut is no flag"},
 	}
 	for _, tt := range tests {

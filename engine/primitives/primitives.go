@@ -43,6 +43,9 @@ type Primitive struct {
 	// Vocabulary says which [Vocabulary] those keys and parameters hold words of
 	// that have one, by their names.
 	Vocabulary map[string]string
+	// Contrary is the path of the parameter that lists what is allowed, where
+	// the value at ID lists what is not; empty for others.
+	Contrary string
 	// Unless is the path of a flag that switches the rule off where it is
 	// false; empty if there is none.
 	Unless string
