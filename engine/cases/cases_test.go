@@ -232,6 +232,9 @@ func TestRunStopsWithItsContext(t *testing.T) {
 
 func TestSchemaCompiles(t *testing.T) {
 	t.Parallel()
+	if err := describesParts(cases.Schema()); err != nil {
+		t.Error(err)
+	}
 	if _, err := yamldoc.CompileSchema(cases.Schema()); err != nil {
 		t.Error(err)
 	}
@@ -284,4 +287,32 @@ cases:
 	// 1 passed, 1 failed
 	// egress_test.yaml:6:11: other hosts are refused: allowed is true, want false
 	// egress_test.yaml:6:11: other hosts are refused: violation host is missing
+}
+
+// describesParts checks that editors learn of base and given what they hold, that
+// nothing in them is required, and that null may stand everywhere.
+func describesParts(src []byte) error {
+	schema, err := yamldoc.CompileSchema(src)
+	if err != nil {
+		return err
+	}
+	for text, want := range map[string]string{
+		"base: {action: {name: n}}\ncases: [{name: a, given: {data: {consent: {purposes: null}, fields: [a]}, egress: null, context: {a: 1}}, want: {allowed: true}}]\n": "",
+		"base: {data: {purpos: x}}\ncases: [{name: a, want: {allowed: true}}]\n":                                                                                         "1:15 unknown key purpos",
+		"cases: [{name: a, given: {egress: {tls: 3}}, want: {allowed: true}}]\n":                                                                                         "1:41 expected null or boolean, found 3",
+		"cases: [{name: a, given: {content: {findings: [{typ: x}]}}, want: {allowed: true}}]\n":                                                                          "1:49 unknown key typ",
+	} {
+		doc, findings := yamldoc.Parse("c.yaml", []byte(text))
+		if doc == nil {
+			return fmt.Errorf("%v", findings)
+		}
+		got := ""
+		for _, f := range schema.Validate(doc, doc.Root) {
+			got += fmt.Sprintf("%d:%d %s", f.Line, f.Column, f.Message)
+		}
+		if got != want {
+			return fmt.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	return nil
 }

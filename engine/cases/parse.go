@@ -3,7 +3,9 @@ package cases
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,9 +21,47 @@ import (
 //go:embed schema.json
 var casesSchema []byte
 
-// Schema returns the JSON Schema (2020-12) of a file of cases. Its actions are
-// those of [policy.ActionSchema].
-func Schema() []byte { return slices.Clone(casesSchema) }
+// Schema returns the JSON Schema (2020-12) of a file of cases, as it is
+// published. Its actions are those of [policy.ActionSchema], in parts.
+func Schema() []byte { return slices.Clone(published()) }
+
+// published adds to the schema what base and given hold, for editors. Parse does
+// not need it: it checks the actions that both make.
+var published = sync.OnceValue(func() []byte {
+	var file, action map[string]any
+	if err := errors.Join(json.Unmarshal(casesSchema, &file), json.Unmarshal(policy.ActionSchema(), &action)); err != nil {
+		panic(err) // both are embedded
+	}
+	properties := file["properties"].(map[string]any)
+	list := properties["cases"].(map[string]any)["items"].(map[string]any)["properties"].(map[string]any)
+	for _, part := range []any{properties["base"], list["given"]} {
+		described := part.(map[string]any)
+		described["additionalProperties"], described["properties"] = false, parts(action["properties"].(map[string]any))
+	}
+	out, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		panic(err)
+	}
+	return append(out, '\n')
+})
+
+// parts returns the schemas of what an object may hold, each of a part: nothing
+// is required, and null removes.
+func parts(properties map[string]any) map[string]any {
+	out := make(map[string]any, len(properties))
+	for name, schema := range properties {
+		part := maps.Clone(schema.(map[string]any))
+		delete(part, "required")
+		if typ, ok := part["type"].(string); ok {
+			part["type"] = []any{typ, "null"}
+		}
+		if inner, ok := part["properties"].(map[string]any); ok {
+			part["properties"] = parts(inner)
+		}
+		out[name] = part
+	}
+	return out
+}
 
 // compiledSchemas are embedded, so that a fault in them is one of the program;
 // the tests compile them.

@@ -297,6 +297,44 @@ func TestResolveTooMany(t *testing.T) {
 	}
 }
 
+// TestResolveSaysWhatTheBaseLacks shows no null to people.
+func TestResolveSaysWhatTheBaseLacks(t *testing.T) {
+	t.Parallel()
+	base := "version: \"3.0.0\"\nname: n\nrules: {approvals: {actions: [data.export], max_age_seconds: 60}}\n"
+	_, findings := resolve(t, profile("rules: {approvals: {break_glass: true}}\n"), bases{"acme/base": base})
+	const want = "p.yaml:4:34: error: approvals.break_glass is true, but the base acme/base does not set it: a profile may not switch it on"
+	if len(findings) != 1 || !strings.HasPrefix(findings[0].String(), want) {
+		t.Errorf("%v, want %s", findings, want)
+	}
+}
+
+// TestResolveRest checks what is left of a profile with faults with its base, and
+// without a base what does not need one.
+func TestResolveRest(t *testing.T) {
+	t.Parallel()
+	src := profile("nam: x\nrules:\n  data_collection: {consent_required: false}\n  custom:\n    - {id: own, require: 'true'}\n    - {id: reads, require: 'params.limit > 0'}\n")
+	d, findings := policy.Salvage("p.yaml", []byte(src))
+	if d == nil || !d.Partial() || len(findings) != 1 {
+		t.Fatalf("%v, %v", d, findings)
+	}
+	if merged, _ := policy.Resolve(d, bases{"acme/base": baseSrc}); merged != nil {
+		t.Error("a partial profile is resolved")
+	}
+	merged, findings := policy.ResolveRest(d, bases{"acme/base": baseSrc})
+	if len(findings) != 1 || findings[0].Rule != "widens-base" || !merged.Partial() || merged.Lacks("extends") || merged.Param("limit") == nil {
+		t.Errorf("with its base: %v", findings)
+	}
+	alone, findings := policy.ResolveRest(d, bases{})
+	if len(findings) != 1 || findings[0].Rule != "unresolved-base" || !alone.Partial() || !alone.Lacks("extends") {
+		t.Errorf("without its base: %v", findings)
+	}
+	for _, r := range alone.Rules {
+		if r.ID == "reads" && (!r.Damaged || !r.Require.IsZero()) || r.ID == "own" && r.Damaged {
+			t.Errorf("without its base: %+v", r)
+		}
+	}
+}
+
 func TestResolveWithoutItsBase(t *testing.T) {
 	t.Parallel()
 	d, findings := resolve(t, profile("rules: {}\n"), bases{})

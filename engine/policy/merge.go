@@ -91,9 +91,13 @@ func newest(a, b string) string {
 
 // widens reports a value of the profile that would allow more than the base's.
 func (m *merger) widens(at mesh.Position, what string, own, base any, reason, remedy string) {
+	has := "has " + show(base)
+	if base == nil {
+		has = "does not set it"
+	}
 	m.findings = append(m.findings, mesh.Finding{
 		Position: at, Level: mesh.LevelError, Rule: "widens-base",
-		Message: fmt.Sprintf("%s is %s, but the base %s has %s: %s", what, show(own), m.profile.Extends.Bundle, show(base), reason),
+		Message: fmt.Sprintf("%s is %s, but the base %s %s: %s", what, show(own), m.profile.Extends.Bundle, has, reason),
 		Hint:    remedy,
 	})
 }

@@ -52,7 +52,6 @@ rules:
       response_time_hours: 720 # 30 days
     right_to_erasure:
       enabled: false
-      response_time_hours: 720
     right_to_portability:
       enabled: true
       format: "JSON"
@@ -222,6 +221,9 @@ func TestParseFindings(t *testing.T) {
 		{"list element twice", head + "rules:\n  data_collection: {prohibited_purposes: [a, b, a]}\n", []string{`4:49 duplicate-value "a" stands in the list twice (keep one of them in prohibited_purposes)`}},
 		{"warning: purposes", head + "rules:\n  data_collection: {purpose_limitation: true}\n", []string{"4:21 no-valid-purposes"}},
 		{"warning: unused purposes", head + "rules:\n  data_collection: {consent_required: true, valid_purposes: [a]}\n", []string{"4:45 unused-purposes"}},
+		{"warning: settings of what is switched off", head + "rules:\n  data_subject_rights: {right_to_access: {enabled: false, response_time_hours: 24}, right_to_erasure: {enabled: true}}\n", []string{
+			"4:59 unused-option response_time_hours has no effect, since enabled is false (write enabled: true, or remove it)",
+		}},
 		{"warning: nothing", head + "rules: {}\n", []string{"3:8 no-rules"}},
 	})
 }

@@ -33,6 +33,7 @@ func (p *parser) builtIn(rules *yaml.Node) []Rule {
 	}
 	p.checkPurposes(rules)
 	p.checkOptions(rules, out)
+	p.checkSwitchedOff(rules)
 	return out
 }
 
@@ -162,6 +163,23 @@ func (p *parser) checkOptions(rules *yaml.Node, used []Rule) {
 				key, _ := descend(rules, option.Path, keys)
 				p.report(mesh.LevelWarning, key, "unused-option", option.Name()+" has no effect", "add "+strings.Join(readers(option.Path), " or "))
 			}
+		}
+	}
+}
+
+// checkSwitchedOff warns of what is said beside a flag that switches it off.
+func (p *parser) checkSwitchedOff(rules *yaml.Node) {
+	for _, primitive := range primitives.All() {
+		if primitive.Unless == "" {
+			continue
+		}
+		for _, keys := range instances(rules, strings.Split(primitive.ID, ".")) {
+			flagKey, flag := descend(rules, primitive.Unless, keys)
+			if flag == nil || yamldoc.Value(flag) != false {
+				continue
+			}
+			key, _ := descend(rules, primitive.ID, keys)
+			p.report(mesh.LevelWarning, key, "unused-option", fmt.Sprintf("%s has no effect, since %s is false", key.Value, flagKey.Value), "write "+flagKey.Value+": true, or remove it")
 		}
 	}
 }

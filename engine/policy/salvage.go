@@ -129,7 +129,7 @@ func section(id string) string {
 }
 
 // fit takes out of a tree what does not fit the schema, and reports it. It is
-// nil where nothing is left.
+// nil where nothing is left, and where more was found than is reported.
 func (s *salvage) fit(root *yaml.Node, newer bool, found *yamldoc.Findings) *yaml.Node {
 	shape := &yamldoc.Findings{}
 	faults := append(schema().Check(s.doc, root, shape), s.doc.Unusable()...)
@@ -138,7 +138,7 @@ func (s *salvage) fit(root *yaml.Node, newer bool, found *yamldoc.Findings) *yam
 		mentionVersion(s.doc, shape.Said())
 	}
 	found.Join(shape)
-	if root.Kind != yaml.MappingNode {
+	if root.Kind != yaml.MappingNode || found.Full() {
 		return nil
 	}
 	if len(faults) > 0 {

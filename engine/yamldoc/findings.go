@@ -26,6 +26,9 @@ func (f *Findings) Add(findings ...mesh.Finding) { f.list = append(f.list, findi
 // Empty reports whether nothing was found.
 func (f *Findings) Empty() bool { return len(f.list) == 0 }
 
+// Full reports whether there are more than are listed.
+func (f *Findings) Full() bool { return f.more > 0 || len(f.list) > MaxFindings }
+
 // HasErrors reports whether any finding refuses the document.
 func (f *Findings) HasErrors() bool { return f.more > 0 || mesh.HasErrors(f.list) }
 

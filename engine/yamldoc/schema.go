@@ -137,8 +137,10 @@ type validation struct {
 // fault is one fault. Of many that stand in a document only the first are put
 // into words.
 type fault struct {
-	at  *yaml.Node
-	say func() mesh.Finding
+	at   *yaml.Node
+	rule string
+	in   *yaml.Node // of a misplaced key: the mapping
+	say  func() mesh.Finding
 }
 
 func (v *validation) add(n *yaml.Node, rule, message, hint string) {
@@ -147,10 +149,25 @@ func (v *validation) add(n *yaml.Node, rule, message, hint string) {
 
 // later is add where the words take time to find.
 func (v *validation) later(n *yaml.Node, rule string, words func() (message, hint string)) {
-	v.faults = append(v.faults, fault{n, func() mesh.Finding {
+	v.faults = append(v.faults, fault{at: n, rule: rule, say: func() mesh.Finding {
 		message, hint := words()
 		return failure(v.doc.Position(n).File, n.Line, n.Column, rule, message, hint)
 	}})
+}
+
+// unclear returns the nodes by which a schema may tell one kind of mapping from
+// another, and that are at fault: which keys belong there is not known then.
+func (v *validation) unclear() map[*yaml.Node]bool {
+	out := maps.Clone(v.doc.mended)
+	if out == nil {
+		out = map[*yaml.Node]bool{}
+	}
+	for _, f := range v.faults {
+		if f.rule == "unknown-key" || f.rule == "wrong-value" || f.rule == "wrong-type" {
+			out[f.at] = true
+		}
+	}
+	return out
 }
 
 // report puts the faults into words, in the order of the file, and returns the
@@ -160,11 +177,12 @@ func (v *validation) report(found *Findings) []*yaml.Node {
 		return cmp.Or(a.at.Line-b.at.Line, a.at.Column-b.at.Column)
 	})
 	nodes := make([]*yaml.Node, len(v.faults))
-	own := &Findings{}
+	own, unclear := &Findings{}, v.unclear()
 	for i, f := range v.faults {
 		nodes[i] = f.at
 		switch {
 		case v.doc.mended[f.at]:
+		case f.in != nil && slices.ContainsFunc(f.in.Content, func(n *yaml.Node) bool { return unclear[n] }):
 		case len(own.list) < maxSaid:
 			own.Add(f.say())
 		default:
@@ -255,6 +273,7 @@ func (v *validation) leaf(e *jsonschema.ValidationError, key, value *yaml.Node) 
 		v.notOneOf(value, k.Want)
 	case *kind.FalseSchema:
 		v.add(key, "misplaced-key", "the key "+name+" has no meaning here", "remove it")
+		_, v.faults[len(v.faults)-1].in = v.locate(e.InstanceLocation[:max(len(e.InstanceLocation)-1, 0)])
 	case *kind.Pattern:
 		v.add(value, "wrong-value", fmt.Sprintf("%s does not have the form %s", describe(value), k.Want), "")
 	case *kind.Minimum:

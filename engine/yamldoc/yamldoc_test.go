@@ -125,3 +125,30 @@ func TestCompileSchemaRefuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMend: what Parse accepts Mend leaves alone, and what it refuses can still
+// be read.
+func FuzzMend(f *testing.F) {
+	for _, s := range []string{"a: &x {b: 1}\nc: [*x, *x]\n", "a: &x [*x]\n", "? &x [a]\n: *x\n", "d: {<<: [*x, {a: 1}], c: 0100}\n", "<<: {<<: {a: 1}}\n", "a\u200b: 1\na: !!int 0b1\n", "%YAML 1.1\n---\n- !x 1_0\n", "&a a: {*a : &a b, *a : *a}\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		mended, found := yamldoc.Mend("f.yaml", src)
+		parsed, findings := yamldoc.Parse("f.yaml", src)
+		if diff := cmp.Diff(found.List(), findings); diff != "" {
+			t.Fatalf("findings (-mended +parsed):\n%s", diff)
+		}
+		if parsed == nil != (len(findings) > 0) || parsed != nil && mended == nil {
+			t.Fatalf("%v and %v beside %v", mended, parsed, findings)
+		}
+		if mended == nil {
+			return
+		}
+		if parsed != nil {
+			if diff := cmp.Diff(yamldoc.Value(mended.Root), yamldoc.Value(parsed.Root)); diff != "" {
+				t.Fatalf("(-mended +parsed):\n%s", diff)
+			}
+		}
+		yamldoc.Value(mended.Root)
+	})
+}

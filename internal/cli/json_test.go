@@ -27,7 +27,7 @@ func commands(t *testing.T) map[string]*cobra.Command {
 	found := map[string]*cobra.Command{}
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
-		if len(c.Commands()) == 0 && c.Runnable() {
+		if len(c.Commands()) == 0 && c.Runnable() && !c.Hidden {
 			found[c.CommandPath()] = c
 		}
 		for _, sub := range c.Commands() {

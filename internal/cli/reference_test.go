@@ -41,7 +41,9 @@ func TestReference(t *testing.T) {
 func describe(b *strings.Builder, cmd *cobra.Command) {
 	if len(cmd.Commands()) > 0 {
 		for _, sub := range cmd.Commands() {
-			describe(b, sub)
+			if !sub.Hidden {
+				describe(b, sub)
+			}
 		}
 		return
 	}

@@ -88,6 +88,9 @@ func Execute(ctx context.Context, env *Env, root *cobra.Command, args []string) 
 	if err == nil {
 		return ExitOK
 	}
+	if cmd.Hidden && cmd.HasParent() {
+		cmd = cmd.Parent() // nobody is shown how to use what is not there
+	}
 	report(env, cmd, err)
 	return ExitCode(err)
 }
@@ -95,6 +98,10 @@ func Execute(ctx context.Context, env *Env, root *cobra.Command, args []string) 
 // flagError makes an error about flags one of usage, with the flag that comes
 // near to an unknown one.
 func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		err = invalidValue(invalid)
+	}
 	usage := &UsageError{Err: err}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -106,6 +113,19 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usage.WithHint("did you mean --" + near + "?")
 	}
 	return usage
+}
+
+// invalidValue says what a flag takes, where pflag repeats what the standard
+// library says about parsing.
+func invalidValue(err *pflag.InvalidValueError) error {
+	kind := map[string]string{
+		"float64": "a number", "int": "a whole number", "int64": "a whole number", "uint16": "a whole number", "uint64": "a whole number",
+		"duration": "a duration, such as 30s or 5m", "bool": "true or false",
+	}[err.GetFlag().Value.Type()]
+	if kind == "" {
+		return err
+	}
+	return fmt.Errorf("--%s takes %s, not %q", err.GetFlag().Name, kind, err.GetValue())
 }
 
 // checkArgs makes the errors of cobra's argument checks usage errors.

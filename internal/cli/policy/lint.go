@@ -91,16 +91,14 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 	l := linter{controls: controls, find: newBaseFinder(env, opts.baseFlags).find(ctx), policies: map[string]*policy.Document{}}
 	result := lintResult{Files: len(files), Findings: append([]mesh.Finding{}, passed...)}
 	progress := env.IO.Progress()
+	var failed error // why a file could not be checked
 	for _, file := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		progress.Step("checking %s", file)
 		findings, err := l.file(file)
-		if err != nil {
-			progress.Done()
-			return err
-		}
+		failed = cmp.Or(failed, err)
 		result.Findings = append(result.Findings, findings...)
 	}
 	progress.Done()
@@ -112,11 +110,18 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 			result.Warnings++
 		}
 	}
-	result.OK = result.Errors == 0
-	return printLint(env, opts, result)
+	result.OK = result.Errors == 0 && failed == nil
+	if err := printLint(env, opts, result, failed); err != nil {
+		return err
+	}
+	return failed
 }
 
-func printLint(env *command.Env, opts *lintOptions, r lintResult) error {
+// printLint tells the result, unless there is none beside an error.
+func printLint(env *command.Env, opts *lintOptions, r lintResult, failed error) error {
+	if failed != nil && len(r.Findings) == 0 {
+		return nil
+	}
 	if opts.JSON {
 		if err := env.WriteJSON(r); err != nil {
 			return err
@@ -125,6 +130,9 @@ func printLint(env *command.Env, opts *lintOptions, r lintResult) error {
 		for _, f := range r.Findings {
 			command.WriteFinding(env.IO, f)
 		}
+	}
+	if failed != nil {
+		return nil
 	}
 	if !r.OK {
 		return &command.Shown{Err: mesh.Errorf(mesh.CodePolicyInvalid, "%s in %s", plural(r.Errors, "error"), plural(r.Files, "file"))}

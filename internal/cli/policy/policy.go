@@ -26,5 +26,20 @@ func NewCmdPolicy(env *command.Env) *cobra.Command {
 		newCmdPull(env, nil),
 		newCmdSign(env, nil),
 		newCmdVerify(env, nil),
+		newCmdImport(),
 	)
+}
+
+// newCmdImport returns a command that is not there: who looks for it learns why,
+// with --help, too.
+func newCmdImport() *cobra.Command {
+	return &cobra.Command{
+		Use:                "import",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return command.UsageErrorf("there is no `mesh policy import`: what Rego and Cedar decide cannot be converted faithfully").
+				WithHint("docs/policy-import.md says why, and how to move a policy by hand")
+		},
+	}
 }
