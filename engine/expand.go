@@ -156,7 +156,7 @@ func (e *expansion) fail(c *compiledPolicy, rule *rule, when bool, v *verdictOf)
 
 var errNoValue = errors.New("it has no value for this action")
 
-// reason asks cel-go why an expression has no value, in its words.
+// reason asks cel-go why an expression has no value.
 func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 	if rule.changed != nil {
 		return errNoValue // x is what it was before
@@ -165,7 +165,7 @@ func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 	if err == nil {
 		return errNoValue
 	}
-	return err
+	return e.inWords(err, x, rule)
 }
 
 // evaluation puts the verdict of a policy into the words of the audit entry.
