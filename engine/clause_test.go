@@ -176,3 +176,27 @@ func TestFailuresInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsOfPrimitives holds that what built-in rules look at is said in
+// words, too.
+func TestConditionsOfPrimitives(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		programs := programsOf(p)
+		for _, c := range p.Cases {
+			for _, r := range programs(t, c.Values).Rules() {
+				if r.When == nil {
+					continue
+				}
+				for _, part := range r.When.Conjuncts() {
+					for _, cel := range celText {
+						if words := part.Wanted(); strings.Contains(words, cel) {
+							t.Errorf("%s, %s: an expression is wanted: %s", p.ID, c.Name, words)
+							break
+						}
+					}
+				}
+			}
+		}
+	}
+}
