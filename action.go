@@ -31,6 +31,47 @@ type Action struct {
 	Context  map[string]any `json:"context,omitzero"` // free-form
 }
 
+// maxRecordedBytes bounds each text of an action that is recorded. A record
+// stays far below the journal's bound whatever a caller sends.
+const maxRecordedBytes = 1024
+
+// CheckRecordable refuses an action with texts that a record could not hold
+// whole: no runtime decides it. The error's code is CodeInvalid.
+func (a *Action) CheckRecordable() error {
+	agent, actor, resource := a.Agent, a.Actor, a.Resource
+	if agent == nil {
+		agent = &Agent{}
+	}
+	if actor == nil {
+		actor = &Actor{}
+	}
+	if resource == nil {
+		resource = &Resource{}
+	}
+	for _, f := range [...]struct {
+		path  string
+		bytes int
+	}{
+		{"requestId", lengthOf(a.RequestID)}, {"tenantId", lengthOf(a.TenantID)}, {"workflowId", lengthOf(a.WorkflowID)},
+		{"environment", lengthOf(a.Environment)}, {"agent.id", lengthOf(agent.ID)}, {"action.type", len(a.Action.Type)},
+		{"actor.userId", lengthOf(actor.UserID)}, {"actor.role", lengthOf(actor.Role)}, {"actor.ipAddress", lengthOf(actor.IPAddress)},
+		{"resource.type", lengthOf(resource.Type)}, {"resource.id", lengthOf(resource.ID)}, {"resource.classification", lengthOf(resource.Classification)},
+	} {
+		if f.bytes > maxRecordedBytes {
+			return Errorf(CodeInvalid, "%s is %d bytes long; at most %d can be recorded", f.path, f.bytes, maxRecordedBytes).
+				WithHint("send an identifier, not content")
+		}
+	}
+	return nil
+}
+
+func lengthOf[T ~string](s *T) int {
+	if s == nil {
+		return 0
+	}
+	return len(*s)
+}
+
 // Agent is the program that acts. Without agent authentication its ID is what
 // the caller asserted, and is recorded as such.
 type Agent struct {

@@ -2,6 +2,7 @@ package mesh_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,5 +60,21 @@ func TestActionAbsentIsNotZero(t *testing.T) {
 	}
 	if want := `{"action":{"type":"data.read"},"data":{"categories":[]}}`; string(out) != want {
 		t.Errorf("got  %s\nwant %s", out, want)
+	}
+}
+
+// TestCheckRecordable holds what a record can hold to 1024 bytes, counted in
+// bytes.
+func TestCheckRecordable(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", 512)
+	a := &mesh.Action{Actor: &mesh.Actor{UserID: &long}}
+	if err := a.CheckRecordable(); err != nil {
+		t.Errorf("1024 bytes are refused: %v", err)
+	}
+	long += "x"
+	const want = "actor.userId is 1025 bytes long; at most 1024 can be recorded"
+	if err := a.CheckRecordable(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -135,3 +135,68 @@ func clauseLine(t *testing.T, c *mesh.Clause) string {
 	}
 	return strings.Join(fields, " ") + "; wanted: " + c.Wanted
 }
+
+// TestFailuresInWords holds why a rule has no value to the fields it reads and
+// the kinds of what is there, without any value.
+func TestFailuresInWords(t *testing.T) {
+	t.Parallel()
+	const given = `{"action":{"type":"tool.call"},"tool":{"args":{"n":"secret","list":[1]}},"context":{"a":null},"content":{"findings":[{"count":1}]}}`
+	tests := map[string]string{
+		`egress.tls`:                                                       "it reads egress.tls, which is absent",
+		`timestamp.getHours() > 3`:                                         "it reads timestamp, which is absent",
+		`data.fields.exists(f, f == "x")`:                                  "it reads data.fields, which is absent",
+		`tool.args.n.deep == 1`:                                            "it reads tool.args.n.deep, which is absent",
+		`has(tool.args.m.deep)`:                                            "it reads tool.args.m, which is absent",
+		`has(tool.args.n) && tool.args.n <= 500`:                           "`tool.args.n <= 500` does not apply to what is there: tool.args.n is a text",
+		`size(context.a) > 1`:                                              "`size(context.a) > 1` does not apply to what is there: context.a is null",
+		`context.a.matches("x")`:                                           "`context.a.matches(\"x\")` does not apply to what is there: context.a is null",
+		`tool.args.n + tool.args.list > 3`:                                 "`tool.args.n + tool.args.list > 3` does not apply to what is there: tool.args.n is a text, tool.args.list is a list",
+		`1 / (size(tool.args) - 2) == 1`:                                   "`1 / (size(tool.args) - 2) == 1` divides by zero",
+		`9223372036854775807 + size(tool.args) > 0`:                        "`9223372036854775807 + size(tool.args) > 0` makes a number that is out of range",
+		`!content.findings.exists(f, f.type == "x")`:                       "it reads type of an element of content.findings, which is absent",
+		`action.type != "tool.call" || model.name == "m"`:                  "it reads model.name, which is absent",
+		`["a", "b"].all(k, tool.args.n.startsWith(k) || data.region == k)`: "it reads data.region, which is absent",
+	}
+	for require, want := range tests {
+		doc, findings := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\nrules: {custom: [{id: r, controls: [], message: m, require: '"+require+"'}]}\n"))
+		if doc == nil {
+			t.Fatal(findings)
+		}
+		p, err := Compile([]Policy{{ID: "acme/p", Document: doc}})
+		if err != nil {
+			t.Fatalf("%s: %v", require, err)
+		}
+		a, err := decode.Action([]byte(given))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r Result
+		if p.Evaluate(t.Context(), a, Inline, &r); len(r.Errors) != 1 || r.Errors[0].Message != "require: "+want {
+			t.Errorf("%s: got %+v, want %s", require, r.Errors, want)
+		}
+	}
+}
+
+// TestConditionsOfPrimitives holds that what built-in rules look at is said in
+// words, too.
+func TestConditionsOfPrimitives(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		programs := programsOf(p)
+		for _, c := range p.Cases {
+			for _, r := range programs(t, c.Values).Rules() {
+				if r.When == nil {
+					continue
+				}
+				for _, part := range r.When.Conjuncts() {
+					for _, cel := range celText {
+						if words := part.Wanted(); strings.Contains(words, cel) {
+							t.Errorf("%s, %s: an expression is wanted: %s", p.ID, c.Name, words)
+							break
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -161,8 +161,8 @@ func (e *expansion) fail(c *compiledPolicy, rule *rule, f Failure, v *verdictOf)
 
 var errNoValue = errors.New("it has no value for this action")
 
-// reason asks cel-go why an expression has no value, in its words. What it
-// costs to ask counts for the decision, too; where it is too much, nobody says.
+// reason asks cel-go why an expression has no value. What it costs to ask counts
+// for the decision, too; where it is too much, nobody says.
 func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 	if rule.changed != nil {
 		return errNoValue // x is what it was before
@@ -171,7 +171,7 @@ func (e *expansion) reason(x *expr.Expr, rule *rule) error {
 	if err == nil || term.BoundOf(err) != term.Unbound {
 		return errNoValue
 	}
-	return err
+	return e.inWords(err, x, rule)
 }
 
 // evaluation puts the verdict of a policy into the words of the audit entry.

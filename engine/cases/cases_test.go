@@ -162,7 +162,7 @@ func TestRun(t *testing.T) {
 		{"violation missing", `egress: {tls: true, host: a.example.com}`, `{violations: [tls]}`, []string{"violation tls is missing"}},
 		{"violation not wanted", `egress: {host: a.example.org}`, `{violations: [tls]}`, []string{"violation host is not wanted"}},
 		{"no such rule", `egress: {tls: true, host: a.example.com}`, `{violations: [tsl]}`, []string{"violation tsl is wanted, but the policy has no such rule (did you mean tls?)"}},
-		{"rule fails", `egress: {tls: true}`, `{allowed: false, violations: []}`, []string{"host could not be evaluated: require: no such key: host"}},
+		{"rule fails", `egress: {tls: true}`, `{allowed: false, violations: []}`, []string{"host could not be evaluated: require: it reads egress.host, which is absent"}},
 		{"rule is wanted to fail", `egress: {tls: true}`, `{allowed: false, violations: [], errors: [host]}`, nil},
 		{"rule does not fail", `egress: {tls: true, host: a.example.com}`, `{errors: [host]}`, []string{"error host is missing"}},
 		{"obligation missing", `egress: {tls: true, host: a.example.com}`, `{obligations: [mask, notify]}`, []string{"obligation notify is missing"}},

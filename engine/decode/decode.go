@@ -104,7 +104,7 @@ func decodeAction(src source, data []byte, offset int64, prefix string) (*mesh.A
 		return nil, src.explain(err, offset, prefix)
 	}
 	if f := check(&a); f != nil {
-		return nil, src.fault(offset, f.rule, join(prefix, f.path), f.message, f.hint)
+		return nil, src.fault(offset+offsetOf(data, f.path), f.rule, join(prefix, f.path), f.message, f.hint)
 	}
 	return &a, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -66,7 +67,65 @@ func (s source) syntax(e *jsontext.SyntacticError, offset int64, prefix string) 
 	if errors.Is(e.Err, jsontext.ErrDuplicateName) {
 		return s.fault(at, "duplicate-field", path, "the field is given twice", "keep one of them")
 	}
-	return s.fault(at, "syntax", path, "not JSON: "+e.Err.Error(), "")
+	return s.fault(at, "syntax", path, "not JSON: "+syntaxMessage(e.Err), "")
+}
+
+// syntaxMessage is what the decoder says, but for what it quotes behind half of
+// a surrogate pair: it goes on beyond the text.
+func syntaxMessage(err error) string {
+	const pair, escape = "invalid surrogate pair `", len(`\u0000`)
+	rest, ok := strings.CutPrefix(err.Error(), pair)
+	end := strings.LastIndexByte(rest, '`')
+	if !ok || end <= escape {
+		return err.Error()
+	}
+	return pair + rest[:escape] + rest[end:]
+}
+
+// offsetOf returns where the value at a path of a document begins that is known
+// to be one; of what is not there, where that begins which it would stand in.
+func offsetOf(data []byte, path string) int64 {
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	at := begin(d)
+	for element := range strings.SplitSeq(path, ".") {
+		if !enter(d, element) {
+			break
+		}
+		at = begin(d)
+	}
+	return at
+}
+
+// begin returns where the next value begins.
+func begin(d *jsontext.Decoder) int64 {
+	d.PeekKind()
+	return d.InputOffset() + int64(len(d.UnreadBuffer())-len(bytes.TrimLeft(d.UnreadBuffer(), " \t\r\n:,")))
+}
+
+// enter goes to the value of that name, or at that index, in the next value. It
+// returns false if there is none.
+func enter(d *jsontext.Decoder, element string) bool {
+	open, err := d.ReadToken()
+	if err != nil || open.Kind() != '{' && open.Kind() != '[' {
+		return false
+	}
+	for i := 0; d.PeekKind() != '}' && d.PeekKind() != ']'; i++ {
+		name := strconv.Itoa(i)
+		if open.Kind() == '{' {
+			token, err := d.ReadToken()
+			if err != nil {
+				return false
+			}
+			name = token.String()
+		}
+		if name == element {
+			return true
+		}
+		if d.SkipValue() != nil {
+			return false
+		}
+	}
+	return false
 }
 
 func (s source) semantic(e *json.SemanticError, offset int64, prefix string) error {

@@ -142,7 +142,7 @@ func TestExplain(t *testing.T) {
 			"  when false: wanted personalData() holds; personalData() false because data.categories is absent, action.type is tool.call, resource.type is absent, content.findings is absent",
 			"refund-limit ignored",
 			"  when false: wanted refund; tool.name=<nil>",
-			"four-eyes failed when: no such key: name",
+			"four-eyes failed when: it reads tool.name, which is absent",
 			"  when true: wanted tool.call; action.type=tool.call",
 			"  when error: wanted refund; tool.name=<nil>",
 			"  require false: wanted stated; approval.approver=<nil>",

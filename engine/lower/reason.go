@@ -71,6 +71,22 @@ func (t *Test) Reasons(ctx context.Context, a *mesh.Action) []Reason {
 	return t.reasons.Of(&t.input)
 }
 
+// Failed returns the part of the term that has no value for the action that is
+// bound to in, and because of which the term has none; nil if it has one. in is
+// as for [Reasons.Of].
+func (r *Reasons) Failed(in *Input) *term.Term {
+	in.steps = 0
+	if r.test(in) != Error {
+		return nil
+	}
+	for _, p := range r.parts {
+		if failed := p.Failed(in); failed != nil {
+			return failed
+		}
+	}
+	return r.term
+}
+
 func (r *Reasons) collect(in *Input, out *[]Reason) {
 	switch r.term.Op {
 	case term.Not, term.Predicate:

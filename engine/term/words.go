@@ -42,6 +42,8 @@ func (t *Term) says(truth bool) string {
 		return t.Args[0].says(!truth)
 	case And, Or:
 		return t.saysJoined(truth)
+	case Cond:
+		return t.saysCond(truth)
 	case Predicate:
 		if truth {
 			return t.Name + "() holds"
@@ -93,6 +95,15 @@ func (t *Term) saysJoined(truth bool) string {
 		parts[i] = says
 	}
 	return strings.Join(parts, map[bool]string{true: " and ", false: " or "}[and])
+}
+
+// saysCond says what the condition is, and what the value that it chooses.
+func (t *Term) saysCond(truth bool) string {
+	which, then, otherwise := t.Args[0], t.Args[1], t.Args[2]
+	if !truth {
+		then, otherwise = Negate(then), Negate(otherwise)
+	}
+	return Disjunction(Conjunction(which, then), Conjunction(Negate(which), otherwise)).says(true)
 }
 
 // byPlace returns the parts of a conjunction or disjunction, those about the

@@ -24,10 +24,6 @@ const (
 	RuleNoAudit  = "runtime:no-audit"  // nothing could evaluate what audit mode had left for later
 )
 
-// maxFieldBytes bounds each text of an action that is recorded. A record stays
-// far below the journal's bound whatever a caller sends.
-const maxFieldBytes = 1024
-
 // deciding is one decision on its way to the journal.
 type deciding struct {
 	action    *mesh.Action
@@ -182,36 +178,6 @@ func requestID(a *mesh.Action, caller Caller) string {
 		return id
 	}
 	return caller.RequestID
-}
-
-// checkAction refuses texts that could not be recorded whole.
-func checkAction(a *mesh.Action) error {
-	var agent, tenant string
-	if a.Agent != nil && a.Agent.ID != nil {
-		agent = string(*a.Agent.ID)
-	}
-	if a.TenantID != nil {
-		tenant = string(*a.TenantID)
-	}
-	actor, resource := a.Actor, a.Resource
-	if actor == nil {
-		actor = &mesh.Actor{}
-	}
-	if resource == nil {
-		resource = &mesh.Resource{}
-	}
-	for _, f := range [...]struct{ path, value string }{
-		{"requestId", text(a.RequestID)}, {"tenantId", tenant}, {"workflowId", text(a.WorkflowID)},
-		{"environment", text(a.Environment)}, {"agent.id", agent}, {"action.type", a.Action.Type},
-		{"actor.userId", text(actor.UserID)}, {"actor.role", text(actor.Role)}, {"actor.ipAddress", text(actor.IPAddress)},
-		{"resource.type", text(resource.Type)}, {"resource.id", text(resource.ID)}, {"resource.classification", text(resource.Classification)},
-	} {
-		if len(f.value) > maxFieldBytes {
-			return mesh.Errorf(mesh.CodeInvalid, "%s is %d bytes long; at most %d can be recorded", f.path, len(f.value), maxFieldBytes).
-				WithHint("send an identifier, not content")
-		}
-	}
-	return nil
 }
 
 // record encodes the decision for the journal. With deferred policies in force

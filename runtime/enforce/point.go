@@ -118,7 +118,7 @@ func (p *Point) DecideUntil(ctx context.Context, actions []*mesh.Action, last bo
 func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Caller, last func(*mesh.Decision) bool) ([]mesh.Decision, error) {
 	start := time.Now()
 	for i, a := range actions {
-		if err := checkAction(a); err != nil {
+		if err := a.CheckRecordable(); err != nil {
 			if len(actions) > 1 {
 				return nil, fmt.Errorf("actions[%d]: %w", i, err)
 			}

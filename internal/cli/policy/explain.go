@@ -85,6 +85,9 @@ func explainRun(ctx context.Context, env *command.Env, opts *explainOptions) err
 	if err != nil {
 		return decide.Placed(err, opts.File)
 	}
+	if err := action.CheckRecordable(); err != nil {
+		return err // no runtime decides it
+	}
 	trace := explain.Explain(ctx, program, action)
 	if err := ctx.Err(); err != nil {
 		return err

@@ -44,3 +44,25 @@ func TestExplainTellsPoliciesApart(t *testing.T) {
 		t.Errorf("each policy should have its own decision:\n%s", out)
 	}
 }
+
+// TestExplainRefusesWhatNoRuntimeDecides explains an action that no runtime
+// would record.
+func TestExplainRefusesWhatNoRuntimeDecides(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	source := write("policy.yaml", "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: r, controls: [], require: 'true'}]}\n")
+	action := write("action.json", `{"action": {"type": "tool.call"}, "actor": {"userId": "`+strings.Repeat("u", 1025)+`"}}`)
+	streams, _, out, _ := iostreams.Test()
+	err := explainRun(t.Context(), command.NewEnv(streams), &explainOptions{Policies: []string{source}, File: action})
+	const want = "actor.userId is 1025 bytes long; at most 1024 can be recorded"
+	if err == nil || err.Error() != want || out.Len() > 0 {
+		t.Errorf("got %v and %q, want %s", err, out, want)
+	}
+}
