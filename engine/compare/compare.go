@@ -166,6 +166,7 @@ type side struct {
 	enforced *engine.Program
 	rules    []*rule
 	byID     map[string]*rule
+	result   engine.Result // of the last decision
 }
 
 // rule is one rule of a version.
@@ -174,6 +175,7 @@ type rule struct {
 	when, require *term.Term // never nil
 	outcome       *term.Term // true: satisfied or not looked at; false: violated
 	text          string     // of both
+	selects       selects    // of when
 }
 
 func (c *comparison) side(p engine.Policy) (*side, error) {
@@ -195,6 +197,7 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 			r.require = term.Constant(true)
 		}
 		r.text = r.when.String() + "\n" + r.require.String()
+		r.selects = selectsOf(r.when)
 		r.outcome = &term.Term{Op: term.Cond, Kind: term.Bool, Args: []*term.Term{r.when, r.require, term.Constant(true)}}
 		s.rules = append(s.rules, r)
 		s.byID[r.ID] = r

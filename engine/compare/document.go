@@ -107,7 +107,7 @@ func (c *comparison) mode(older, newer mesh.Mode) {
 	}
 	change := Change{Kind: Mode, Rules: []string{}, Words: fmt.Sprintf("mode %s instead of %s: %s", newer, older, does[newer])}
 	if a := c.violation(); a != nil {
-		change.Example, change.Before, change.After = a, c.outcomeOf(c.older.program, a), c.outcomeOf(c.newer.program, a)
+		change.Example, change.Before, change.After = a, c.decideInMode(c.older, a), c.decideInMode(c.newer, a)
 	} else {
 		change.Before, change.After = &Outcome{}, &Outcome{}
 	}

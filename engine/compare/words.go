@@ -240,22 +240,10 @@ func conditionsOf(when *term.Term) (subject string, conditions []*term.Term) {
 // typesOf returns the types of actions that a term asks for; nil for another
 // term.
 func typesOf(t *term.Term) []string {
-	if (t.Op != term.Eq && t.Op != term.In) || t.Args[0].Op != term.Read || t.Args[0].Path() != "action.type" || t.Args[1].Op != term.Const {
-		return nil
+	if path, texts := textsOf(t); path == "action.type" {
+		return texts
 	}
-	list, ok := t.Args[1].Value.([]any)
-	if !ok {
-		list = []any{t.Args[1].Value}
-	}
-	out := []string{}
-	for _, v := range list {
-		text, ok := v.(string)
-		if !ok {
-			return nil
-		}
-		out = append(out, text)
-	}
-	return out
+	return nil
 }
 
 // typeWords names some types, and how many others there are.
@@ -369,7 +357,7 @@ func (c *comparison) failing(t *term.Term, a *mesh.Action, out *[]phrase) {
 		}
 		return
 	}
-	if t.Op == term.Const || lower.NewTest(t, c.definitions).Truth(c.ctx, a) != lower.Error {
+	if t.Op == term.Const || c.library.Truth(c.ctx, t, a) != lower.Error {
 		return
 	}
 	var absent, stated []phrase
