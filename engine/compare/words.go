@@ -427,9 +427,7 @@ func wordsOf(v any) string {
 	case nil:
 		return "none"
 	case string:
-		if v != "" {
-			return v
-		}
+		return term.TextWords(v)
 	}
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -226,7 +226,7 @@ func (t *Term) loopWords(negated bool) string {
 		return ""
 	}
 	what := constantText(body.Args[1].Value)
-	if body.Op == In {
+	if body.Op == In && t.Op == Exists {
 		what = "any of " + what
 	}
 	switch {
@@ -235,7 +235,7 @@ func (t *Term) loopWords(negated bool) string {
 	case t.Op == Exists:
 		return "without " + what
 	case negated:
-		return "with something else than " + what
+		return "with something other than " + what
 	}
 	return "with nothing but " + what
 }
@@ -243,13 +243,23 @@ func (t *Term) loopWords(negated bool) string {
 // shownElements bounds how many elements of a list words name.
 const shownElements = 12
 
+// TextWords is a text in a sentence: in quotes if it could be taken for another
+// value, for several, or for nothing.
+func TextWords(text string) string {
+	if _, err := strconv.ParseFloat(text, 64); err == nil || text != strings.TrimSpace(text) || strings.Contains(text, ", ") {
+		return strconv.Quote(text)
+	}
+	switch text {
+	case "", "true", "false", "null", "absent", "stated":
+		return strconv.Quote(text)
+	}
+	return text
+}
+
 func constantText(v any) string {
 	switch v := v.(type) {
 	case string:
-		if v == "" {
-			return `""`
-		}
-		return v
+		return TextWords(v)
 	case []any:
 		var parts []string
 		for i, e := range v {
