@@ -27,6 +27,9 @@ type RuleInfo struct {
 	Message        string
 	Recommendation string
 	Obligations    []mesh.Obligation
+	// Added is true for a rule that a profile adds: that it looks at an action
+	// does not keep the base from denying it by default.
+	Added bool
 }
 
 // Rules returns the rules of the program, by policy and in the order of the
@@ -83,6 +86,6 @@ func (r *rule) written() (params []string, text string) {
 func (r *rule) info(c *compiledPolicy) RuleInfo {
 	return RuleInfo{
 		PolicyID: c.info.ID, ID: r.id, Mode: c.info.Mode, Controls: slices.Clip(r.controls),
-		Severity: r.severity, Message: r.message, Recommendation: r.recommendation, Obligations: slices.Clip(r.obligations),
+		Severity: r.severity, Message: r.message, Recommendation: r.recommendation, Obligations: slices.Clip(r.obligations), Added: r.added,
 	}
 }

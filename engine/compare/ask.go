@@ -8,6 +8,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
@@ -18,10 +19,14 @@ import (
 // versions have.
 type question struct {
 	goals []space.Goal
+	// about is a rule that looks at the action or fails; nil for any.
+	about *rule
 	// allow are the versions that have to allow the action.
 	allow []*side
 	// test is what an action has to pass, which both versions decide.
 	test func(*mesh.Action) bool
+
+	demanded []*rule // that allow it, as goals
 }
 
 // find looks for an answer. Where there is none, the goals of the question are
@@ -45,7 +50,14 @@ func (c *comparison) find(q *question) *mesh.Action {
 // demand adds the goals that what refused an action allows it.
 func (q *question) demand(s *side, o *Outcome) {
 	for _, id := range slices.Concat(o.Violations, o.Errors) {
-		if r := s.byID[id]; r != nil && !slices.ContainsFunc(q.goals, func(g space.Goal) bool { return g.Term == r.outcome && g.Want == space.True }) {
+		r := s.byID[id]
+		if r == nil || slices.Contains(q.demanded, r) {
+			continue
+		}
+		q.demanded = append(q.demanded, r)
+		if id == policy.RuleDefault && q.about != nil { // some rule has to look at it
+			q.goals = append(q.goals, is(s.looking(q.about)))
+		} else if !slices.Contains(q.goals, is(r.outcome)) {
 			q.goals = append(q.goals, is(r.outcome))
 		}
 	}
@@ -106,12 +118,18 @@ func (c *comparison) gap(kind Kind, ids []string, what string, terms ...*term.Te
 
 // decide says what a version makes of an action as in enforce mode.
 func (c *comparison) decide(s *side, a *mesh.Action) *Outcome {
-	return c.outcomeOf(s.enforced, a)
+	s.enforced.Evaluate(c.ctx, a, engine.Inline, &s.result)
+	return outcomeOf(&s.result)
 }
 
-func (c *comparison) outcomeOf(p *engine.Program, a *mesh.Action) *Outcome {
+// decideInMode says what a version makes of an action in its own mode.
+func (c *comparison) decideInMode(s *side, a *mesh.Action) *Outcome {
 	var r engine.Result
-	p.Evaluate(c.ctx, a, engine.Inline, &r)
+	s.program.Evaluate(c.ctx, a, engine.Inline, &r)
+	return outcomeOf(&r)
+}
+
+func outcomeOf(r *engine.Result) *Outcome {
 	out := &Outcome{Decision: mesh.OutcomeAllowed, Obligations: append([]mesh.Obligation(nil), r.Obligations...)}
 	for _, v := range r.Violations {
 		out.Violations = append(out.Violations, v.RuleID)

@@ -53,6 +53,9 @@ type Report struct {
 	// Identical is true if it is proved that the versions decide every action
 	// alike, and say the same about it, whatever the parameters are.
 	Identical bool `json:"identical"`
+	// Differ says whether anything changes: yes, no or unknown. It is unknown
+	// where nothing was found and something could not be decided.
+	Differ Answer `json:"differ"`
 	// Incomplete is what could not be decided.
 	Incomplete []Gap `json:"incomplete"`
 }
@@ -114,6 +117,19 @@ func (r *Report) DeniesLess() Answer {
 	return out
 }
 
+// conclude says what all of it comes to.
+func (r *Report) conclude() {
+	r.Identical = len(r.Changes) == 0 && len(r.Incomplete) == 0
+	switch {
+	case r.Identical:
+		r.Differ = No
+	case len(r.Changes) == 0:
+		r.Differ = Unknown
+	default:
+		r.Differ = Yes
+	}
+}
+
 // weaker reports whether a mode became weaker.
 func (c *Change) weaker() bool {
 	before, _ := c.Before.Value.(mesh.Mode)
@@ -121,9 +137,10 @@ func (c *Change) weaker() bool {
 	return after.WeakerThan(before)
 }
 
-// Policies compares two versions of a policy. Their IDs are of no matter. The
-// error is that of engine.Compile, or the context's.
-func Policies(ctx context.Context, older, newer engine.Policy) (*Report, error) {
+// Policies compares two versions of a policy. Their IDs are of no matter.
+// progress, which may be nil, is told how many rules are done. The error is that
+// of engine.Compile, or the context's.
+func Policies(ctx context.Context, older, newer engine.Policy, progress func(done, total int)) (*Report, error) {
 	c := comparison{
 		ctx: ctx, definitions: engine.Predicates(), left: MaxSteps,
 		report: &Report{Changes: []Change{}, Incomplete: []Gap{}},
@@ -137,13 +154,16 @@ func Policies(ctx context.Context, older, newer engine.Policy) (*Report, error) 
 		return nil, err
 	}
 	c.document()
-	for _, p := range c.pairs() {
+	pairs := c.pairs()
+	for i, p := range pairs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		c.pair(p)
+		if c.pair(p); progress != nil {
+			progress(i+1, len(pairs))
+		}
 	}
-	c.report.Identical = len(c.report.Changes) == 0 && len(c.report.Incomplete) == 0
+	c.report.conclude()
 	return c.report, ctx.Err()
 }
 
@@ -166,6 +186,7 @@ type side struct {
 	enforced *engine.Program
 	rules    []*rule
 	byID     map[string]*rule
+	result   engine.Result // of the last decision
 }
 
 // rule is one rule of a version.
@@ -174,6 +195,7 @@ type rule struct {
 	when, require *term.Term // never nil
 	outcome       *term.Term // true: satisfied or not looked at; false: violated
 	text          string     // of both
+	selects       selects    // of when
 }
 
 func (c *comparison) side(p engine.Policy) (*side, error) {
@@ -195,6 +217,7 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 			r.require = term.Constant(true)
 		}
 		r.text = r.when.String() + "\n" + r.require.String()
+		r.selects = selectsOf(r.when)
 		r.outcome = &term.Term{Op: term.Cond, Kind: term.Bool, Args: []*term.Term{r.when, r.require, term.Constant(true)}}
 		s.rules = append(s.rules, r)
 		s.byID[r.ID] = r

@@ -29,7 +29,7 @@ func parse(t testing.TB, src string) engine.Policy {
 
 func report(t testing.TB, older, newer engine.Policy) *compare.Report {
 	t.Helper()
-	r, err := compare.Policies(t.Context(), older, newer)
+	r, err := compare.Policies(t.Context(), older, newer, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,20 @@ func examples() []example {
 			}, compare.Unknown},
 		{"a parameter that may have other values", head + "params: {most: {type: integer, default: 0, maximum: 5}}\n" + "rules: {custom: [{id: a, require: 'has(data.retentionDays) && data.retentionDays <= params.most'}]}\n",
 			head + "params: {most: {type: integer, default: 0, maximum: 9}}\n" + "rules: {custom: [{id: a, require: 'has(data.retentionDays) && data.retentionDays <= params.most'}]}\n", []string{
-				"parameter | parameter most may have other values",
+				"parameter | parameter most may have other values: maximum 5 → 9",
+			}, compare.Unknown},
+		{"a number becomes a text", rules("    - {id: a, require: 'has(tool.args.n) && tool.args.n == 1'}\n"), rules("    - {id: a, require: 'has(tool.args.n) && tool.args.n == \"1\"'}\n"), []string{
+			`denied | denied now: any action where tool.args.n is not "1" and 1 (rule a: 1 → "1") | {"action":{"type":"data.read"},"tool":{"args":{"n":1}}} allowed → denied`,
+			`allowed | allowed now: any action where tool.args.n is "1" (rule a: 1 → "1") | {"action":{"type":"data.read"},"tool":{"args":{"n":"1"}}} denied → allowed`,
+		}, compare.Yes},
+		{"a list with nothing else", rules("    - {id: a, when: 'has(data.fields)', require: 'data.fields.all(f, f in [\"a\", \"b\"])'}\n"), rules("    - {id: a, when: 'has(data.fields)', require: 'data.fields.all(f, f in [\"a\"])'}\n"), []string{
+			`denied | denied now: any action where data.fields with something other than a (rule a: with nothing but a, b → with nothing but a) | {"action":{"type":"data.read"},"data":{"fields":["b"]}} allowed → denied`,
+		}, compare.No},
+		{"bounds and default of a parameter", head + "params: {most: {type: integer, default: 1, minimum: 0}, one: {type: string, enum: [a, b], default: a}}\n" + "rules: {custom: [{id: a, require: 'has(data.purpose)'}]}\n",
+			head + "params: {most: {type: integer, default: 2, maximum: 9}, one: {type: string, enum: [a], default: a}}\n" + "rules: {custom: [{id: a, require: 'has(data.purpose)'}]}\n", []string{
+				"parameter | parameter most: default 1 → 2",
+				"parameter | parameter most may have other values: minimum 0 → none, maximum none → 9",
+				`parameter | parameter one may have other values: enum ["a", "b"] → ["a"]`,
 			}, compare.Unknown},
 		{"what only cel-go computes", rules("    - {id: a, require: 'has(timestamp) && timestamp.getHours() >= 8'}\n"), rules("    - {id: a, require: 'has(timestamp) && timestamp.getHours() >= 9'}\n"), []string{
 			`denied | denied now: any action where !(timestamp.getHours() >= 9) (rule a: (timestamp.getHours() >= 8) → (timestamp.getHours() >= 9)) | {"timestamp":"2026-01-05T08:00:00Z","action":{"type":"data.read"}} allowed → denied`,
@@ -331,7 +344,7 @@ func TestRefuses(t *testing.T) {
 	sound := parse(t, rules("    - {id: a, require: 'has(data.purpose)'}\n"))
 	broken := parse(t, rules("    - {id: a, require: 'dta'}\n"))
 	for _, pair := range [][2]engine.Policy{{sound, broken}, {broken, sound}} {
-		if _, err := compare.Policies(t.Context(), pair[0], pair[1]); mesh.CodeOf(err) != mesh.CodePolicyInvalid {
+		if _, err := compare.Policies(t.Context(), pair[0], pair[1], nil); mesh.CodeOf(err) != mesh.CodePolicyInvalid {
 			t.Errorf("comparing with what does not compile: %v", err)
 		}
 	}
@@ -350,7 +363,7 @@ func FuzzPolicies(f *testing.F) {
 		if r.IntN(3) > 0 {
 			newer = parse(t, mutate(r, src))
 		}
-		rep, err := compare.Policies(t.Context(), older, newer)
+		rep, err := compare.Policies(t.Context(), older, newer, nil)
 		if err != nil {
 			return // an expression that does not type-check
 		}

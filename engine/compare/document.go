@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
@@ -84,10 +85,58 @@ func (c *comparison) document() {
 			c.parameter(fmt.Sprintf("parameter %s is new (default: %s)", p.Name, wordsOf(p.Default)), nil, p.Default)
 		case !reflect.DeepEqual(o.Default, p.Default):
 			c.parameter(fmt.Sprintf("parameter %s: default %s → %s", p.Name, wordsOf(o.Default), wordsOf(p.Default)), o.Default, p.Default)
-		case !o.Same(*p):
-			c.parameter(fmt.Sprintf("parameter %s may have other values", p.Name), nil, nil)
+			c.bounds(o, p)
+		default:
+			c.bounds(o, p)
 		}
 	}
+}
+
+// bounds reports which other values a parameter may have.
+func (c *comparison) bounds(o, p *policy.Param) {
+	if a, b := *o, *p; a.Same(withDefault(b, a.Default)) {
+		return
+	}
+	var parts []string
+	add := func(name string, before, after any) {
+		if x, y := pointed(before), pointed(after); !reflect.DeepEqual(x, y) {
+			parts = append(parts, fmt.Sprintf("%s %s → %s", name, wordsOf(x), wordsOf(y)))
+		}
+	}
+	add("type", string(o.Type), string(p.Type))
+	add("items", string(o.Items), string(p.Items))
+	add("minimum", o.Minimum, p.Minimum)
+	add("maximum", o.Maximum, p.Maximum)
+	add("enum", o.Enum, p.Enum)
+	add("minItems", o.MinItems, p.MinItems)
+	add("maxItems", o.MaxItems, p.MaxItems)
+	add("uniqueItems", o.UniqueItems, p.UniqueItems)
+	add("minLength", o.MinLength, p.MinLength)
+	add("maxLength", o.MaxLength, p.MaxLength)
+	add("pattern", o.Pattern, p.Pattern)
+	add("format", o.Format, p.Format)
+	words := fmt.Sprintf("parameter %s may have other values", p.Name)
+	if len(parts) > 0 {
+		words += ": " + strings.Join(parts, ", ")
+	}
+	c.parameter(words, nil, nil)
+}
+
+func withDefault(p policy.Param, v any) policy.Param {
+	p.Default = v
+	return p
+}
+
+// pointed returns what a pointer points to; nil for no value at all.
+func pointed(v any) any {
+	r := reflect.ValueOf(v)
+	if !r.IsValid() || r.IsZero() {
+		return nil
+	}
+	if r.Kind() == reflect.Pointer {
+		return r.Elem().Interface()
+	}
+	return v
 }
 
 func (c *comparison) parameter(words string, before, after any) {
@@ -107,7 +156,7 @@ func (c *comparison) mode(older, newer mesh.Mode) {
 	}
 	change := Change{Kind: Mode, Rules: []string{}, Words: fmt.Sprintf("mode %s instead of %s: %s", newer, older, does[newer])}
 	if a := c.violation(); a != nil {
-		change.Example, change.Before, change.After = a, c.outcomeOf(c.older.program, a), c.outcomeOf(c.newer.program, a)
+		change.Example, change.Before, change.After = a, c.decideInMode(c.older, a), c.decideInMode(c.newer, a)
 	} else {
 		change.Before, change.After = &Outcome{}, &Outcome{}
 	}

@@ -90,7 +90,7 @@ func TestExamples(t *testing.T) {
 					continue // the value is needed
 				}
 				newer := engine.Policy{ID: "a/b", Document: doc}
-				r, err := compare.Policies(t.Context(), older, newer)
+				r, err := compare.Policies(t.Context(), older, newer, nil)
 				if err != nil {
 					continue // as above
 				}

@@ -19,13 +19,18 @@ func (c *comparison) pair(p pair) {
 	both := p.older != nil && p.newer != nil
 	before, changes := len(c.report.Changes)+len(c.report.Incomplete), len(c.report.Changes)
 	// It may say the same in another way.
-	equivalent := both && (p.older.same(p.newer) || c.equivalent(p.older, p.newer))
-	if !equivalent {
+	byDefault := p.id() == policy.RuleDefault
+	equivalent := both && (p.older.same(p.newer) || !byDefault && c.equivalent(p.older, p.newer))
+	switch {
+	case equivalent:
+	case both && byDefault:
+		c.defaults(p)
+	default:
 		c.decisions(p)
 	}
 	c.obligations(p)
 	decided := len(c.report.Changes) > changes
-	if len(c.report.Changes)+len(c.report.Incomplete) == before && !equivalent && p.id() != policy.RuleDefault {
+	if len(c.report.Changes)+len(c.report.Incomplete) == before && !equivalent && !byDefault {
 		c.report.Changes = append(c.report.Changes, Change{Kind: Rule, Rules: p.ids(), Words: unchangedWords(p)})
 	}
 	c.otherValues(p, decided)
@@ -119,7 +124,7 @@ func (c *comparison) denials(p pair, r *rule, by, other *side, kind Kind) {
 		var ways []way
 		possible := false
 		for _, cube := range missed(clause) {
-			q := question{goals: append(slices.Clone(cube), goals...), allow: []*side{other}, test: func(a *mesh.Action) bool {
+			q := question{goals: append(slices.Clone(cube), goals...), about: r, allow: []*side{other}, test: func(a *mesh.Action) bool {
 				return c.decide(by, a).violates(r.ID) && c.decide(other, a).allowed()
 			}}
 			if a := c.find(&q); a != nil {
@@ -161,7 +166,10 @@ func (c *comparison) shown(change Change, example *mesh.Action) Change {
 // failures looks for an action on which a rule of one version fails, and that
 // the other version allows.
 func (c *comparison) failures(p pair, r *rule, by, other *side) {
-	q := question{goals: append([]space.Goal{{Term: r.outcome, Want: space.Error}}, p.satisfied(other, c)...), allow: []*side{other}, test: func(a *mesh.Action) bool {
+	if r.ID == policy.RuleDefault {
+		return // it never does
+	}
+	q := question{goals: append([]space.Goal{{Term: r.outcome, Want: space.Error}}, p.satisfied(other, c)...), about: r, allow: []*side{other}, test: func(a *mesh.Action) bool {
 		return c.decide(by, a).fails(r.ID) && c.decide(other, a).allowed()
 	}}
 	a := c.find(&q)
@@ -238,7 +246,7 @@ func (c *comparison) obliged(p pair, r, o *rule, equal bool, by *side) {
 	if equal { // only an action that the other rule does not look at shows it
 		goals = append(goals, isNot(o.when))
 	}
-	q := question{goals: goals, allow: []*side{c.older, c.newer}, test: func(a *mesh.Action) bool {
+	q := question{goals: goals, about: r, allow: []*side{c.older, c.newer}, test: func(a *mesh.Action) bool {
 		x, y := c.decide(c.older, a), c.decide(c.newer, a)
 		return x.allowed() && y.allowed() && !sameObligations(x.Obligations, y.Obligations)
 	}}

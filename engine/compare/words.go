@@ -348,7 +348,7 @@ func (c *comparison) failing(t *term.Term, a *mesh.Action, out *[]phrase) {
 		}
 		return
 	}
-	if t.Op == term.Const || lower.NewTest(t, c.definitions).Truth(c.ctx, a) != lower.Error {
+	if t.Op == term.Const || c.library.Truth(c.ctx, t, a) != lower.Error {
 		return
 	}
 	var absent, stated []phrase
@@ -418,9 +418,7 @@ func wordsOf(v any) string {
 	case nil:
 		return "none"
 	case string:
-		if v != "" {
-			return v
-		}
+		return term.TextWords(v)
 	}
 	text, err := json.Marshal(v)
 	if err != nil {

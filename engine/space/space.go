@@ -38,6 +38,11 @@ func NewLibrary(definitions map[string]*term.Term) *Library {
 	return &Library{definitions: definitions, known: map[string]*classes{}, tests: map[string]decider{}, told: map[string]told{}}
 }
 
+// Truth decides a term for an action.
+func (l *Library) Truth(ctx context.Context, t *term.Term, a *mesh.Action) lower.Truth {
+	return l.test(t, t.String()).Truth(ctx, a)
+}
+
 // atom is a term that is not put together from others by logic.
 type atom struct {
 	term      *term.Term

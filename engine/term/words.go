@@ -325,7 +325,7 @@ func (t *Term) loopWords(negated bool) string {
 	case t.Op == Exists:
 		return "without " + what
 	case negated:
-		return "with something else than " + strings.TrimPrefix(what, anyOf)
+		return "with something other than " + strings.TrimPrefix(what, anyOf)
 	}
 	return "with nothing but " + strings.TrimPrefix(what, anyOf)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ type diffOptions struct {
 	baseFlags
 	paramFlags
 	Older, Newer string
+	All          bool
 	ExitCode     bool
 	JSON         bool
 }
@@ -35,7 +37,8 @@ both versions have decided. Both are compared as in enforce mode and with the
 same parameters: the policies' defaults, or those given with --param.
 
 That there is no difference is said only where it is proved for every action;
-what could be neither found nor excluded is listed.
+what could be neither found nor excluded is listed. Of many changes the first 50
+are listed, and how many others there are; --all lists them all, and so does --json.
 
 OLD and NEW are files, directories of bundles, image layouts (DIR:TAG) or
 releases in a hub (namespace/name:version). No signature is asked for. What
@@ -58,6 +61,7 @@ a policy does not compile.`,
 			return diffRun(cmd.Context(), env, opts)
 		},
 	}
+	cmd.Flags().BoolVar(&opts.All, "all", false, "list every change, however many there are")
 	cmd.Flags().BoolVar(&opts.ExitCode, "exit-code", false, "exit with 1 if there are changes")
 	addParamFlags(cmd, &opts.paramFlags)
 	addBase(cmd, &opts.baseFlags)
@@ -88,19 +92,33 @@ func diffRun(ctx context.Context, env *command.Env, opts *diffOptions) error {
 	if err := bind(opts.Newer, &newer, values); err != nil {
 		return err
 	}
-	report, err := compare.Policies(ctx, older, newer)
+	report, err := compared(ctx, env, older, newer)
 	if err != nil {
 		return err
 	}
 	if opts.JSON {
 		err = env.WriteJSON(report)
 	} else {
-		printDiff(env.IO, report)
+		printDiff(env.IO, report, opts.All)
 	}
-	if err == nil && opts.ExitCode && !report.Identical {
-		return &command.Quiet{Err: mesh.Errorf(mesh.CodeConflict, "the versions are not the same")}
+	switch {
+	case err != nil || !opts.ExitCode || report.Identical:
+		return err
+	case report.Differ == compare.Unknown:
+		return &command.Quiet{Err: mesh.Errorf(mesh.CodeConflict, "it is not known whether the versions differ")}
 	}
-	return err
+	return &command.Quiet{Err: mesh.Errorf(mesh.CodeConflict, "the versions are not the same")}
+}
+
+// compared compares two versions, and shows how far that is.
+func compared(ctx context.Context, env *command.Env, older, newer engine.Policy) (*compare.Report, error) {
+	progress := env.IO.Progress()
+	defer progress.Done()
+	return compare.Policies(ctx, older, newer, func(done, total int) {
+		if done%progressStep == 0 {
+			progress.Step("rule %d of %d", done, total)
+		}
+	})
 }
 
 // changeStyles are the colors of changes.
@@ -108,9 +126,17 @@ var changeStyles = map[compare.Kind]iostreams.Style{
 	compare.Denied: iostreams.Red, compare.Failing: iostreams.Red, compare.Allowed: iostreams.Green, compare.Mode: iostreams.Yellow, compare.Default: iostreams.Yellow,
 }
 
-func printDiff(streams *iostreams.Streams, r *compare.Report) {
+// shownChanges bounds the changes, and what is not known, that people are told
+// without --all.
+const shownChanges = 50
+
+func printDiff(streams *iostreams.Streams, r *compare.Report, all bool) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(streams.Out, format+"\n", args...) }
-	for _, c := range r.Changes {
+	changes, gaps := r.Changes, r.Incomplete
+	if !all {
+		changes, gaps = changes[:min(len(changes), shownChanges)], gaps[:min(len(gaps), shownChanges)]
+	}
+	for _, c := range changes {
 		words := c.Words
 		if style := changeStyles[c.Kind]; style != "" {
 			words = streams.Paint(style, words)
@@ -123,13 +149,49 @@ func printDiff(streams *iostreams.Streams, r *compare.Report) {
 			line("    %s %s", streams.Paint(iostreams.Faint, "for example"), text)
 		}
 	}
-	for _, g := range r.Incomplete {
+	if rest := r.Changes[len(changes):]; len(rest) > 0 {
+		line("and %s: %s (--all lists them)", plural(len(rest), "more change"), kindsOf(rest))
+	}
+	for _, g := range gaps {
 		line("%s %s: %s", streams.Paint(iostreams.Yellow, "not known:"), g.What, g.Why)
+	}
+	if rest := len(r.Incomplete) - len(gaps); rest > 0 {
+		line("and %s that could not be answered (--all lists them)", plural(rest, "more question"))
 	}
 	switch {
 	case r.Identical:
 		line("no difference: it is proved that both decide every action alike")
-	case len(r.Changes) == 0:
-		line("no difference found")
+	case r.Differ == compare.Unknown:
+		line("%s no difference was found, and none is excluded", streams.Paint(iostreams.Yellow, "it is not known whether they differ:"))
+	case len(r.Incomplete) > 0:
+		line("there may be %s", streams.Paint(iostreams.Yellow, "more differences: see what is not known"))
 	}
+}
+
+// kindsOf says how many changes there are of each kind, most of all denials.
+func kindsOf(changes []compare.Change) string {
+	count := map[compare.Kind]int{}
+	for _, c := range changes {
+		count[c.Kind]++
+	}
+	var parts []string
+	for _, k := range []struct {
+		kind  compare.Kind
+		words string
+	}{
+		{compare.Denied, "denied now"}, {compare.Allowed, "allowed now"}, {compare.Failing, "failing now"}, {compare.Obligation, "with other obligations"},
+	} {
+		if n := count[k.kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, k.words))
+			delete(count, k.kind)
+		}
+	}
+	others := 0
+	for _, n := range count {
+		others += n
+	}
+	if others > 0 {
+		parts = append(parts, fmt.Sprintf("%d of rules and what they say", others))
+	}
+	return strings.Join(parts, ", ")
 }

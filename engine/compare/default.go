@@ -1,0 +1,108 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/space"
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
+
+// selects is which texts a conjunction demands at places, by path. It tells
+// rules apart that never look at the same action without asking about them.
+type selects map[string][]string
+
+func selectsOf(t *term.Term) selects {
+	out := selects{}
+	for _, part := range t.Conjuncts() {
+		path, texts := textsOf(part)
+		if texts != nil && out[path] == nil {
+			out[path] = texts
+		}
+	}
+	return out
+}
+
+// excludes reports whether two conjunctions demand different texts at a place.
+func (s selects) excludes(o selects) bool {
+	for path, texts := range s {
+		other, ok := o[path]
+		if ok && !slices.ContainsFunc(texts, func(text string) bool { return slices.Contains(other, text) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// textsOf returns the texts that a term asks for at a place; nil for another
+// term.
+func textsOf(t *term.Term) (path string, texts []string) {
+	if (t.Op != term.Eq && t.Op != term.In) || (t.Args[0].Op != term.Read && t.Args[0].Op != term.Key) || t.Args[1].Op != term.Const {
+		return "", nil
+	}
+	list, ok := t.Args[1].Value.([]any)
+	if !ok {
+		list = []any{t.Args[1].Value}
+	}
+	texts = []string{}
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return "", nil
+		}
+		texts = append(texts, text)
+	}
+	return t.Args[0].Path(), texts
+}
+
+// looking is the condition that a rule of a version looks at an action at which
+// a rule of either looks or fails, as far as it keeps the version from denying it
+// by default.
+func (s *side) looking(at *rule) *term.Term {
+	var whens []*term.Term
+	for _, r := range s.rules {
+		if r.ID != policy.RuleDefault && !r.Added && !r.selects.excludes(at.selects) {
+			whens = append(whens, r.when)
+		}
+	}
+	return term.Disjunction(whens...)
+}
+
+// defaults looks for actions that one version denies by default and the other
+// does not, since its rules look at them.
+func (c *comparison) defaults(p pair) {
+	for _, d := range []struct {
+		looks, denies *side
+		kind          Kind
+	}{{c.older, c.newer, Denied}, {c.newer, c.older, Allowed}} {
+		same := map[string]bool{}
+		for _, r := range d.denies.rules {
+			same[r.when.String()] = !r.Added
+		}
+		possible := false
+		var found *mesh.Action
+		for _, r := range d.looks.rules {
+			if r.ID == policy.RuleDefault || r.Added || same[r.when.String()] {
+				continue
+			}
+			goals := []space.Goal{is(r.when), is(r.outcome)}
+			goals = append(goals, isNot(d.denies.looking(r)))
+			q := question{goals: goals, allow: []*side{d.looks}, test: func(a *mesh.Action) bool {
+				return c.decide(d.looks, a).allowed() && c.decide(d.denies, a).violates(policy.RuleDefault)
+			}}
+			if found = c.find(&q); found != nil {
+				break
+			}
+			possible = possible || !c.impossible(q.goals)
+		}
+		switch {
+		case found != nil:
+			words := fmt.Sprintf("%s now: what no rule looks at (%s)", d.kind, defaultWords(p))
+			c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: d.kind, Rules: p.ids(), Words: words}, found))
+		case possible:
+			c.gap(d.kind, p.ids(), fmt.Sprintf("an action is %s now because the rules look at other actions", d.kind))
+		}
+	}
+}
