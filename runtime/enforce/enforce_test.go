@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -317,6 +318,46 @@ func (c impatient) Err() error {
 		return context.Canceled
 	}
 	return nil
+}
+
+// slow is a context that takes a second to say whether it ended.
+type slow struct {
+	context.Context
+	asked *time.Duration
+}
+
+func (c slow) Err() error {
+	*c.asked += time.Second
+	time.Sleep(time.Second) // of the clock of the test
+	return nil
+}
+
+// The time of an evaluation is also that of finding out why a rule failed. Both
+// look at the context, which takes all the time here; it is looked at once more
+// when the decision is made.
+func TestEvaluationNanosIsAllOfIt(t *testing.T) {
+	t.Parallel()
+	doc, findings := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\nrules:\n  custom:\n"+
+		"    - {id: fails, require: 'data.fields.map(f, f + \"x\") == context.absent'}\n"))
+	if doc == nil {
+		t.Fatal(findings)
+	}
+	program, err := engine.Compile([]engine.Policy{{ID: "a/b", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPoint(t, failing{}, enforce.Options{UnrecordedUnsafe: true}, enforce.Set{Program: program})
+	a := action(t, `{"action":{"type":"data.read"},"data":{"fields":["a"]}}`)
+	synctest.Test(t, func(t *testing.T) {
+		ctx := slow{t.Context(), new(time.Duration)}
+		ds, err := p.Decide(ctx, []*mesh.Action{a}, enforce.Caller{})
+		if err != nil || len(ds[0].Errors) != 1 {
+			t.Fatalf("decisions = %+v, %v", ds, err)
+		}
+		if took := time.Duration(ds[0].EvaluationNanos); took != *ctx.asked-time.Second {
+			t.Errorf("it says that it took %v, of %v", took, *ctx.asked)
+		}
+	})
 }
 
 // A batch that nobody waits for any more ends where it is.
