@@ -194,7 +194,7 @@ func (p *parser) action(n, name *yaml.Node) *mesh.Action {
 	_, schema := compiledSchemas()
 	if found := schema.Validate(p.doc, merged); len(found) > 0 {
 		for _, f := range found {
-			if !p.seen[f] && !(p.baseUnknown && f.Rule == "missing-key") { // the base may have it
+			if baseMayHave := p.baseUnknown && f.Rule == "missing-key"; !p.seen[f] && !baseMayHave {
 				p.found.Add(f)
 			}
 			p.seen[f] = true

@@ -207,11 +207,12 @@ func (m *mender) key(of, key *yaml.Node, first map[string]*yaml.Node) *yaml.Node
 	name := Shorten(key.Value)
 	if key.Kind == yaml.AliasNode || key.Anchor != "" {
 		m.fail(key, "yaml-alias", "anchors and aliases are not allowed", "write the key out")
-		if key.Kind == yaml.AliasNode {
+		switch key.Kind {
+		case yaml.AliasNode:
 			of := *key.Alias
 			of.Line, of.Column = key.Line, key.Column
 			key = &of
-		} else if key.Kind == yaml.ScalarNode {
+		case yaml.ScalarNode:
 			m.anchors[key] = extent{1, 1}
 		}
 	} else if key.Style&yaml.TaggedStyle != 0 {
