@@ -37,6 +37,8 @@ func looksFurther(t *term.Term) bool {
 		switch t.Op {
 		case term.Exists, term.All, term.Predicate:
 			found = true
+		case term.In:
+			found = found || t.Args[1].Kind == term.Texts
 		}
 		return !found
 	})

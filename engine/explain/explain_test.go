@@ -198,6 +198,8 @@ func TestWhatWouldAllow(t *testing.T) {
 		{"not one change alone", `    - {id: a, require: 'has(data.purpose) && data.purpose == "x"'}
     - {id: b, require: 'has(data.region) && data.region == "eu"'}
     - {id: c, require: 'has(data.region) && data.region != "us"'}`, `{"action":{"type":"data.read"}}`, []string{"best data.region = eu, leaving 1 of 3"}},
+		{"none that is worth a mention", `    - {id: a, when: 'has(tool.name) && tool.name == "pay"', require: 'has(data.purpose) && has(data.region)'}
+    - {id: b, require: 'false'}`, `{"action":{"type":"tool.call"},"tool":{"name":"pay"}}`, nil},
 		{"a change that another rule objects to", `    - {id: a, require: 'has(data.purpose)'}
     - {id: b, when: 'has(data.purpose)', require: 'data.purpose != "other"'}`, `{"action":{"type":"data.read"}}`, nil},
 		{"the type is what it is", `    - {id: a, require: 'action.type == "data.write"'}`, `{"action":{"type":"data.read"}}`, nil},

@@ -321,7 +321,7 @@ func (f *field) match(own, other space.Value) {
 func (s *search) try(f *field, out *Remedy) {
 	current := f.place.ValueIn(s.action)
 	allowing := tried{field: f}
-	best := tried{field: f}
+	best := tried{field: f} // of what the rules want
 	for _, v := range f.values {
 		if v.Equal(current) || !v.Present && v.V != nil || s.left <= 0 {
 			continue
@@ -334,6 +334,7 @@ func (s *search) try(f *field, out *Remedy) {
 		switch n := len(s.inTheWay(decide(s.ctx, s.program, changed))); {
 		case n == 0:
 			allowing.add(v)
+		case f.avoids:
 		case n < out.Remaining:
 			out.Remaining, out.Best = n, nil
 			best = tried{field: f}

@@ -105,11 +105,31 @@ func (r *Reasons) collect(in *Input, out *[]Reason) {
 		}
 	case term.Exists, term.All:
 		r.collectLoop(in, out)
+	case term.In:
+		r.collectMember(in, out)
 	default:
-		for _, read := range r.term.Reads() {
-			addReason(out, Reason{Field: read.Path(), Value: read.ValueIn(in.action)})
+		r.collectReads(in, out)
+	}
+}
+
+func (r *Reasons) collectReads(in *Input, out *[]Reason) {
+	for _, read := range r.term.Reads() {
+		addReason(out, Reason{Field: read.Path(), Value: read.ValueIn(in.action)})
+	}
+}
+
+// collectMember names the element of a list that is the constant asked for.
+func (r *Reasons) collectMember(in *Input, out *[]Reason) {
+	a, list := r.term.Args[0], r.term.Args[1]
+	if a.Op == term.Const && list.Op == term.Read && list.Kind == term.Texts && r.test(in) == True {
+		for e, v := range elementsOf(list, in) {
+			if any(e.text) == a.Value {
+				addReason(out, v)
+				return
+			}
 		}
 	}
+	r.collectReads(in, out)
 }
 
 func addReason(out *[]Reason, r Reason) {

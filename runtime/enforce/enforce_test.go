@@ -180,6 +180,31 @@ func TestTheAuditEntrySaysWhoDidWhat(t *testing.T) {
 	}
 }
 
+// TestRecordsNameNoArguments holds that the record of a denial leaves out the
+// names that the action itself gave, and all values.
+func TestRecordsNameNoArguments(t *testing.T) {
+	t.Parallel()
+	doc, findings := policy.Parse("policy.yaml", []byte("version: \"3.0.0\"\nname: n\nrules: {tools: {arguments: {pay: {allowed: [amount]}}}}\n"))
+	if doc == nil {
+		t.Fatal(findings)
+	}
+	program, err := engine.Compile([]engine.Policy{{ID: "acme/pay", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := newJournal(t, t.TempDir())
+	p := newPoint(t, j, enforce.Options{}, enforce.Set{Program: program})
+	d := decide(t, p, `{"action":{"type":"tool.call"},"tool":{"name":"pay","args":{"amount":1,"secret":"x"}}}`)
+	told := d.Violations[0].Clauses[0].Fields
+	if len(told) != 2 || told[1].Field != "tool.args.secret" || told[1].Value != "x" {
+		t.Errorf("the caller is told %+v", told)
+	}
+	recorded := events(t, j)[0].Decision.Violations[0].Clauses[0].Fields
+	if diff := cmp.Diff([]mesh.FieldValue{{Field: "tool.args"}}, recorded); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+}
+
 func TestListsAreNeverNull(t *testing.T) {
 	t.Parallel()
 	p := newPoint(t, newJournal(t, t.TempDir()), enforce.Options{}, enforce.Set{})
