@@ -15,15 +15,18 @@ import (
 // maxKeys bounds the keys of a map that a loop over it is about.
 const maxKeys = 100
 
-// meaning returns what an opaque term says in words that can be reasoned about;
-// nil if there are none.
+// meaning returns what an opaque term, or a loop, says in words that can be
+// reasoned about; nil if there are none but its own.
 func (s *Space) meaning(t *term.Term) *term.Term {
-	if t.Meaning == nil {
-		return nil
+	m := t
+	if t.Meaning != nil {
+		m = t.Meaning()
 	}
-	m := t.Meaning()
-	if m != nil && (m.Op == term.All || m.Op == term.Exists) && m.Args[0].Kind == term.Map {
+	switch {
+	case m != nil && (m.Op == term.All || m.Op == term.Exists) && m.Args[0].Kind == term.Map:
 		return s.unrolled(m)
+	case m == t:
+		return nil
 	}
 	return m
 }

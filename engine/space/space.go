@@ -146,7 +146,7 @@ func (s *Space) node(t *term.Term) *node {
 			break
 		}
 		n.atom = s.atom(t)
-	case term.Opaque:
+	case term.Opaque, term.Exists, term.All:
 		if meaning := s.meaning(t); meaning != nil {
 			n = s.node(meaning)
 			break
