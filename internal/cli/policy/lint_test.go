@@ -9,9 +9,30 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
+
+// TestLintWithoutTheHub: what needs no base is checked where nobody can be asked
+// for it.
+func TestLintWithoutTheHub(t *testing.T) {
+	t.Parallel()
+	src := "version: \"3.0.0\"\nname: n\nextends: acme/base@sha256:" + strings.Repeat("0", 64) + "\nrules:\n  custom:\n" +
+		"    - {id: a, require: 'data.purpos == \"x\"', controls: [Art.6]}\n    - {id: b, require: 'params.limit > 1'}\n"
+	silent := func(mesh.BundleRef, mesh.Digest) (*bundle.Base, error) {
+		return nil, mesh.Errorf(mesh.CodeUnavailable, "the hub does not answer")
+	}
+	_, findings, err := lintPolicy("p.yaml", []byte(src), nil, silent)
+	if mesh.CodeOf(err) != mesh.CodeUnavailable || len(findings) != 1 || findings[0].Rule != "cel-unknown-field" || findings[0].Line != 6 {
+		t.Errorf("%v, %v", findings, err)
+	}
+	_, findings, err = lintPolicy("p.yaml", []byte(src+"extra: 1\n"), nil, silent)
+	if err != nil || len(findings) != 3 || findings[0].Rule != "unknown-key" {
+		t.Errorf("with another fault: %v, %v", findings, err)
+	}
+}
 
 // TestLintSaysEverything lints a bundle with one fault of every kind: no fault
 // hides another one, whichever stage finds it, and none is said twice.
