@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +99,14 @@ func examples() []example {
 		{"a rule that others cover", rules(fmt.Sprintf(refund, 500)), rules(fmt.Sprintf(refund, 500) + "    - {id: more, when: 'action.type == \"tool.call\" && has(tool.name) && tool.name == \"refund\"', require: 'has(tool.args.n) && tool.args.n <= 700'}\n"), []string{
 			"rule | rule more is new, and denies nothing that was allowed: it is proved that by this rule alone no action is decided otherwise",
 		}, compare.No},
+	}
+}
+
+// furtherExamples change lists, modes and what only a part of the actions meets.
+func furtherExamples() []example {
+	const refund = "    - {id: refund, when: 'action.type == \"tool.call\" && has(tool.name) && tool.name == \"refund\"', require: 'has(tool.args.n) && tool.args.n <= %d'}\n"
+	const tls = "    - {id: tls, when: 'action.type == \"egress\"', require: 'has(egress.tls) && egress.tls'}\n"
+	return []example{
 		{"a list with other elements", rules("    - {id: r, when: 'has(data.region)', require: 'data.region in [\"eu\", \"us\"]'}\n"), rules("    - {id: r, when: 'has(data.region)', require: 'data.region in [\"eu\", \"uk\", \"ch\"]'}\n"), []string{
 			`denied | denied now: any action where data.region is us (rule r: one of eu, us → one of eu, uk, ch) | {"action":{"type":"data.read"},"data":{"region":"us"}} allowed → denied`,
 			`allowed | allowed now: any action where data.region is uk or ch (rule r: one of eu, us → one of eu, uk, ch) | {"action":{"type":"data.read"},"data":{"region":"uk"}} denied → allowed`,
@@ -176,7 +185,7 @@ func examples() []example {
 
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	for _, tt := range examples() {
+	for _, tt := range slices.Concat(examples(), furtherExamples()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := report(t, parse(t, tt.older), parse(t, tt.newer))

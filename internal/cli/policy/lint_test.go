@@ -85,7 +85,7 @@ func TestLintSaysEverything(t *testing.T) {
 		"policy:35:57 yaml-alias",
 		"policy:35:74 wrong-value",
 		"policy:36:44 cel-unknown-field",
-		"policy:36:62 cel-unknown-name",
+		"policy:36:59 cel-unknown-name",
 		"policy:38:61 unknown-control",
 		"policy:39:12 wrong-value",
 		"policy:39:55 cel-regex",
