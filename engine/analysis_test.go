@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -141,14 +140,15 @@ func TestPacksLint(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no packs", err)
 	}
-	for _, file := range append(files, "testdata/sections.yaml") {
+	const sections = "testdata/sections.yaml" // says something of a right that it switches off
+	for _, file := range append(files, sections) {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		doc, findings := policy.Parse(file, src)
 		for _, f := range append(findings, engine.Lint(doc, nil)...) {
-			if !slices.Contains([]string{"unknown-control", "no-controls", "unused-option"}, f.Rule) {
+			if f.Rule != "unknown-control" && f.Rule != "no-controls" && (file != sections || f.Rule != "unused-option") {
 				t.Error(f)
 			}
 		}
