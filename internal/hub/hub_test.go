@@ -209,10 +209,10 @@ func TestFromPushToEvidence(t *testing.T) {
 			t.Errorf("%+v finds %+v, %v", q, found.Items, err)
 		}
 	}
-	latest, err := r.oci.Resolve(ctx, ref, "latest")
-	if err != nil || latest != d {
-		t.Errorf("latest is %s, %v", latest, err)
-	}
+	eventually(t, "latest is the verified version", func() bool { // the tag follows the verification
+		latest, err := r.oci.Resolve(ctx, ref, "latest")
+		return err == nil && latest == d
+	})
 	r.follow(t, ref, key)
 }
 
