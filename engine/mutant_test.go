@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,8 +160,11 @@ func TestTrial(t *testing.T) {
 	}
 	trial, differ := p.NewTrial(), 0
 	var tried, whole, base engine.Result
+	sieve, passed := engine.NewSieve(actions), 0
 	for _, m := range mutants(t, p) {
 		trial.Use(m)
+		concerned := sieve.Concerned(m)
+		passed += len(concerned)
 		changed := m.Program()
 		for i, a := range actions {
 			changed.Evaluate(t.Context(), a, engine.Inline, &whole)
@@ -173,6 +177,9 @@ func TestTrial(t *testing.T) {
 				continue
 			}
 			differ++
+			if !slices.Contains(concerned, i) {
+				t.Fatalf("%s %s, action %d: decided otherwise, and not concerned", m.ID, m.What, i)
+			}
 			if diff := cmp.Diff(want, decided(&tried)); diff != "" {
 				t.Fatalf("%s %s, action %d (-mutant's program +trial):\n%s", m.ID, m.What, i, diff)
 			}
@@ -181,6 +188,9 @@ func TestTrial(t *testing.T) {
 				t.Fatalf("%s %s, action %d: violations (-mutant's program +trial):\n%s", m.ID, m.What, i, diff)
 			}
 		}
+	}
+	if all := len(mutants(t, p)) * len(actions); passed == all {
+		t.Errorf("every mutant concerns every action")
 	}
 	if differ == 0 {
 		t.Error("no mutant makes a difference")

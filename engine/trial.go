@@ -24,11 +24,36 @@ type Trial struct {
 	in      Input
 	verdict Verdict
 	looked  []int32
+	known   map[*mesh.Action]decided // by the base
+}
+
+// decided is what the rules of the base make of an action.
+type decided struct {
+	violations []Violation
+	failures   []Failure
+	looked     []int32
+}
+
+// maxDecided bounds the actions of which a trial remembers what the base makes.
+const maxDecided = 10_000
+
+// decide returns what the base makes of the action, which is bound.
+func (t *Trial) decide(a *mesh.Action) decided {
+	known, ok := t.known[a]
+	if ok {
+		return known
+	}
+	t.base.Decide(&t.in, &t.verdict)
+	known = decided{slices.Clone(t.verdict.Violations), slices.Clone(t.verdict.Failures), t.verdict.AppendLooked(nil)}
+	if len(t.known) < maxDecided {
+		t.known[a] = known
+	}
+	return known
 }
 
 // NewTrial returns a trial of the program's mutants, which decide as its
 // policies in enforce and monitor mode do.
-func (p *Program) NewTrial() *Trial { return &Trial{base: p} }
+func (p *Program) NewTrial() *Trial { return &Trial{base: p, known: map[*mesh.Action]decided{}} }
 
 // Use takes up a mutant of the program.
 func (t *Trial) Use(m *Mutant) {
@@ -70,25 +95,25 @@ func (t *Trial) swapDenying(denying []int32) []int32 {
 }
 
 // Evaluate decides an action by the mutant and overwrites r. It is false, and r
-// is left as it is, if the same rules look at the action, are violated and fail
-// as in the program itself.
+// is left as it is, if the same rules are violated, fail and oblige as in the
+// program itself. Actions must not be changed between mutants.
 func (t *Trial) Evaluate(ctx context.Context, a *mesh.Action, r *Result) bool {
 	if t.idle {
 		return false
 	}
 	if t.number >= 0 {
 		before, after := t.before.standing(ctx, a), t.after.standing(ctx, a)
-		if before == after && (after != ruleSatisfied || t.mutant.changed == nil || sameObligations(t.mutant.changed, t.beforeRule)) {
+		if t.alike(before, after) {
 			return false
 		}
 	}
 	t.base.Bind(ctx, a, Inline, &t.in)
-	t.base.Decide(&t.in, &t.verdict)
-	t.looked = t.verdict.AppendLooked(t.looked[:0])
+	known := t.decide(a)
+	t.looked = append(t.looked[:0], known.looked...)
 	var v Verdict
-	v.Violations, v.Failures = t.verdict.Violations, t.verdict.Failures
+	v.Violations, v.Failures = known.violations, known.failures
 	if t.number >= 0 {
-		v.Violations, v.Failures = t.exchange()
+		v.Violations, v.Failures = t.exchange(known)
 	}
 	for _, policy := range t.book.denying {
 		if !slices.ContainsFunc(t.looked, func(rule int32) bool { return t.book.policyOf[rule] == policy && !t.book.rules[rule].added }) {
@@ -100,8 +125,23 @@ func (t *Trial) Evaluate(ctx context.Context, a *mesh.Action, r *Result) bool {
 	return true
 }
 
+// alike reports whether it makes no difference what became of the rule. That it
+// looks at an action which meets it does only where it obliges, or where the
+// policy denies what no rule looks at.
+func (t *Trial) alike(before, after standing) bool {
+	changed := t.mutant.changed
+	if before == after {
+		return after != ruleSatisfied || changed == nil || sameObligations(changed, t.beforeRule)
+	}
+	if before > ruleSatisfied || after > ruleSatisfied {
+		return false
+	}
+	obliges := len(t.beforeRule.obligations) > 0 || changed != nil && len(changed.obligations) > 0
+	return !obliges && !t.base.policies[t.mutant.policy].info.DenyByDefault
+}
+
 // exchange puts what the changed rule found in the place of what the rule found.
-func (t *Trial) exchange() (violations []Violation, failures []Failure) {
+func (t *Trial) exchange(known decided) (violations []Violation, failures []Failure) {
 	found := t.after.matches
 	for _, v := range found.Violations {
 		violations = append(violations, Violation{Rule: t.number, Clause: v.Clause})
@@ -109,8 +149,8 @@ func (t *Trial) exchange() (violations []Violation, failures []Failure) {
 	for _, f := range found.Failures {
 		failures = append(failures, Failure{Rule: t.number, When: f.When, Bound: f.Bound})
 	}
-	violations = splice(t.verdict.Violations, violations, func(v Violation) int32 { return v.Rule }, t.number)
-	failures = splice(t.verdict.Failures, failures, func(f Failure) int32 { return f.Rule }, t.number)
+	violations = splice(known.violations, violations, func(v Violation) int32 { return v.Rule }, t.number)
+	failures = splice(known.failures, failures, func(f Failure) int32 { return f.Rule }, t.number)
 	i, looked := slices.BinarySearch(t.looked, t.number)
 	switch looks := t.after.now != ruleUnseen; {
 	case looks && !looked:

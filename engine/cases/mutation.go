@@ -2,6 +2,9 @@ package cases
 
 import (
 	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
@@ -45,7 +48,7 @@ func (m *Mutation) Score() float64 {
 // ctx.
 func Mutate(ctx context.Context, p *engine.Program, suites []*Suite, progress func(done, total int)) (*Mutation, error) {
 	r := newRun(p)
-	out := &Mutation{Mutants: []MutantResult{}}
+	out := &Mutation{}
 	usable := r.passing(ctx, suites)
 	for _, s := range suites {
 		out.Skipped += len(s.Cases)
@@ -53,28 +56,88 @@ func Mutate(ctx context.Context, p *engine.Program, suites []*Suite, progress fu
 	out.Skipped -= len(usable)
 	mutants, more := r.program.Mutants(MaxMutants)
 	out.Truncated = more
-	trial := r.program.NewTrial()
-	for i, m := range mutants {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		result := MutantResult{
-			Position: m.Position, ID: m.ID, PolicyID: m.PolicyID, RuleID: m.RuleID, Kind: string(m.Kind), Change: m.What,
-		}
-		trial.Use(m)
-		if c := r.catch(ctx, trial, usable); c != nil {
-			result.Caught, result.CaughtBy = true, c.Name
+	out.Tried = len(mutants)
+	out.Mutants = make([]MutantResult, len(mutants))
+	r.tryAll(ctx, mutants, usable, out.Mutants, progress)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for i := range out.Mutants {
+		if out.Mutants[i].Caught {
 			out.Caught++
-		} else {
-			result.Hint = m.Hint
-		}
-		out.Mutants = append(out.Mutants, result)
-		if progress != nil {
-			progress(i+1, len(mutants))
 		}
 	}
-	out.Tried = len(mutants)
-	return out, ctx.Err()
+	return out, nil
+}
+
+// tryAll tries mutants on all processors, and tells progress one after the
+// other.
+func (r *run) tryAll(ctx context.Context, mutants []*engine.Mutant, usable []*Case, results []MutantResult, progress func(done, total int)) {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	done := make(chan struct{})
+	for range min(runtime.GOMAXPROCS(0), max(len(mutants), 1)) {
+		group.Go(func() {
+			t := newTrials(r, usable)
+			for i := next.Add(1) - 1; i < int64(len(mutants)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				results[i] = t.try(ctx, mutants[i])
+				done <- struct{}{}
+			}
+		})
+	}
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	n := 0
+	for range done {
+		if n++; progress != nil {
+			progress(n, len(mutants))
+		}
+	}
+}
+
+// trials tries one mutant after the other.
+type trials struct {
+	run   *run
+	trial *engine.Trial
+	cases []*Case
+	sieve *engine.Sieve
+}
+
+func newTrials(r *run, usable []*Case) *trials {
+	own := *r
+	own.in, own.verdict, own.result = engine.Input{}, engine.Verdict{}, engine.Result{}
+	actions := make([]*mesh.Action, len(usable))
+	for i, c := range usable {
+		actions[i] = c.Action
+	}
+	return &trials{run: &own, trial: r.program.NewTrial(), cases: usable, sieve: engine.NewSieve(actions)}
+}
+
+func (t *trials) try(ctx context.Context, m *engine.Mutant) MutantResult {
+	out := MutantResult{
+		Position: m.Position, ID: m.ID, PolicyID: m.PolicyID, RuleID: m.RuleID, Kind: string(m.Kind), Change: m.What,
+	}
+	t.trial.Use(m)
+	if c := t.catch(ctx, m); c != nil {
+		out.Caught, out.CaughtBy = true, c.Name
+	} else {
+		out.Hint = m.Hint
+	}
+	return out
+}
+
+// catch returns the first case that a mutant decides otherwise than it wants;
+// nil if there is none.
+func (t *trials) catch(ctx context.Context, m *engine.Mutant) *Case {
+	for _, i := range t.sieve.Concerned(m) {
+		c := t.cases[i]
+		if t.trial.Evaluate(ctx, c.Action, &t.run.result) && len(t.run.differences(&c.Want, &t.run.result)) > 0 {
+			return c
+		}
+	}
+	return nil
 }
 
 // passing returns the cases that pass without any change.
@@ -90,15 +153,4 @@ func (r *run) passing(ctx context.Context, suites []*Suite) []*Case {
 		}
 	}
 	return out
-}
-
-// catch returns the first case that the mutant decides otherwise than it wants;
-// nil if there is none.
-func (r *run) catch(ctx context.Context, trial *engine.Trial, cases []*Case) *Case {
-	for _, c := range cases {
-		if trial.Evaluate(ctx, c.Action, &r.result) && len(r.differences(&c.Want, &r.result)) > 0 {
-			return c
-		}
-	}
-	return nil
 }

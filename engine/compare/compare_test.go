@@ -164,6 +164,12 @@ func furtherExamples() []example {
 			head + "params: {most: {type: integer, default: 0, maximum: 9}}\n" + "rules: {custom: [{id: a, require: 'has(data.retentionDays) && data.retentionDays <= params.most'}]}\n", []string{
 				"parameter | parameter most may have other values: maximum 5 → 9",
 			}, compare.Unknown},
+	}
+}
+
+// wordExamples are about what is said.
+func wordExamples() []example {
+	return []example{
 		{"a number becomes a text", rules("    - {id: a, require: 'has(tool.args.n) && tool.args.n == 1'}\n"), rules("    - {id: a, require: 'has(tool.args.n) && tool.args.n == \"1\"'}\n"), []string{
 			`denied | denied now: any action where tool.args.n is not "1" and 1 (rule a: 1 → "1") | {"action":{"type":"data.read"},"tool":{"args":{"n":1}}} allowed → denied`,
 			`allowed | allowed now: any action where tool.args.n is "1" (rule a: 1 → "1") | {"action":{"type":"data.read"},"tool":{"args":{"n":"1"}}} denied → allowed`,
@@ -185,7 +191,7 @@ func furtherExamples() []example {
 
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	for _, tt := range slices.Concat(examples(), furtherExamples()) {
+	for _, tt := range slices.Concat(examples(), furtherExamples(), wordExamples()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := report(t, parse(t, tt.older), parse(t, tt.newer))

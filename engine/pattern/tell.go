@@ -67,7 +67,8 @@ type run struct {
 
 func (t *teller) search() (found []Told, complete bool) {
 	t.add(state{runs: make([]run, len(t.programs)), last: -1, from: -1})
-	for next := 0; next < len(t.queue); next++ {
+	for next := -1; next+1 < len(t.queue); { // more are queued meanwhile
+		next++
 		t.tell(next)
 		if len(t.found) == 1<<len(t.programs) {
 			return t.found, true
@@ -199,7 +200,7 @@ func alphabetOf(programs []*syntax.Prog) []rune {
 	}
 	var out []rune
 	for r := range breaks {
-		if r <= unicode.MaxRune && !(0xd800 <= r && r < 0xe000) {
+		if r <= unicode.MaxRune && (r < 0xd800 || r >= 0xe000) {
 			out = append(out, r)
 		}
 	}

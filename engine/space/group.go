@@ -21,16 +21,14 @@ func (s *Space) group() {
 	members := map[string][]int{}
 	var keys []string
 	for i, a := range s.atoms {
-		key := ""
+		if a.exact {
+			continue
+		}
+		key := "\n" + a.term.String()
 		if operand, _, ok := comparison(a.term); ok {
 			key = "number\n" + operand.String()
 		} else if a.term.Op == term.Matches {
 			key = "text\n" + a.term.Args[0].String()
-		} else {
-			key = "\n" + a.term.String()
-		}
-		if a.exact {
-			continue
 		}
 		if members[key] == nil {
 			keys = append(keys, key)

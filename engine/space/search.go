@@ -285,7 +285,7 @@ func (q *query) all() set {
 // choices returns the values of a variable to try, those that meet the goal at
 // once before the others.
 func (q *query) choices(v int, g *goal) []int {
-	count := 0
+	var count int
 	if v < len(q.domains) {
 		count = len(q.domains[v])
 	} else {
