@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -180,6 +181,35 @@ func FuzzExpression(f *testing.F) {
 		}
 		compareAccepted(t, compared, g, seed, source)
 	})
+}
+
+// TestEndsOfNumbers compares the back ends over numbers where doubles have gaps,
+// and over lists without elements, written out and as parameters.
+func TestEndsOfNumbers(t *testing.T) {
+	t.Parallel()
+	compared := backends(t)
+	numbers := []string{"9223372036854775807", "-9223372036854775808", "9223372036854775806", "9007199254740993", "9007199254740992",
+		"9007199254740992.0", "9223372036854775808.0", "-9223372036854775808.0", "9223372036854777856.0", "1e300", "0.5", "0"}
+	actions := []*enginetest.Action{enginetest.NewAction([]byte(`{"action":{"type":"tool.call"}}`))}
+	for _, n := range append([]string{"18446744073709551615", "9223372036854775808"}, numbers...) {
+		actions = append(actions, enginetest.NewAction(fmt.Appendf(nil, `{"action":{"type":"tool.call"},"tool":{"args":{"n":%s}}}`, n)))
+	}
+	for _, n := range numbers {
+		for _, expression := range []string{"tool.args.n == N", "tool.args.n < N", "tool.args.n >= N", "tool.args.n in [N]", "!(tool.args.n in [N, 1.5])",
+			"[N, 1].exists(x, x == tool.args.n)", "tool.args.n in params.numbers", "!(tool.args.n in params.numbers)", "tool.args.n != params.number",
+			"!(tool.args.absent in []) && tool.args.n == N", "tool.args.absent in params.none || tool.args.n == N", "!(tool.args.n in params.none)"} {
+			policy := "version: \"3.0.0\"\nname: n\nparams:\n  none: {type: array, items: {type: string}, default: []}\n" +
+				"  number: {type: number, default: " + n + "}\n  numbers: {type: array, items: {type: number}, default: [" + n + "]}\n" +
+				"rules:\n  custom:\n    - {id: r, require: '" + strings.ReplaceAll(expression, "N", n) + "'}\n"
+			_, difference, err := enginetest.Compare(compared, 1, []enginetest.Source{{ID: "acme/numbers", YAML: policy}}, actions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if difference != nil {
+				t.Error(difference)
+			}
+		}
+	}
 }
 
 // compareAccepted compares the back ends over a policy, if the engine takes it

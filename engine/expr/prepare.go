@@ -1,15 +1,19 @@
 package expr
 
 import (
+	"slices"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 )
 
 // loopRange is the function around what a loop runs over, where only its value
-// tells what that is. No expression can name it, because @ is no letter of CEL.
+// tells what that is, and around lists that cel-go must not make sets of. No
+// expression can name it, because @ is no letter of CEL.
 const loopRange = "@range"
 
 // checkedRange declares loopRange. cel-go runs a loop over an empty text as over
@@ -27,39 +31,66 @@ func checkedRange() cel.EnvOption {
 }
 
 // prepared returns an expression as cel-go is to run it: with the values of
-// records as constants, and with the ranges of its loops checked. Everybody else
-// sees it as it is written.
+// records as constants, with the ranges of its loops checked, and with lists that
+// it would not search as it does others. Everybody else sees it as it is written.
 func prepared(a *ast.AST, records map[string]Values) *ast.AST {
-	if records == nil && !hasUnknownRange(a) {
+	if records == nil && !needsCheck(a) {
 		return a
 	}
 	a = ast.Copy(a)
 	factory := ast.NewExprFactory()
 	fold(factory, a.Expr(), records)
-	checkRanges(factory, a)
+	addChecks(factory, a)
 	return a
 }
 
-func checkRanges(factory ast.ExprFactory, a *ast.AST) {
+func addChecks(factory ast.ExprFactory, a *ast.AST) {
 	next := ast.MaxID(a)
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		if !unknownRange(a, x) {
-			return
-		}
-		c := x.AsComprehension()
-		around := factory.NewCall(next, loopRange, c.IterRange())
+	around := func(x ast.Expr) ast.Expr {
+		call := factory.NewCall(next, loopRange, x)
 		a.SetType(next, types.DynType)
 		a.SetReference(next, ast.NewFunctionReference(loopRange))
 		next++
-		x.SetKindCase(factory.NewComprehensionTwoVar(x.ID(), around, c.IterVar(), c.IterVar2(), c.AccuVar(),
-			c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()))
+		return call
+	}
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		switch {
+		case unknownRange(a, x):
+			c := x.AsComprehension()
+			x.SetKindCase(factory.NewComprehensionTwoVar(x.ID(), around(c.IterRange()), c.IterVar(), c.IterVar2(), c.AccuVar(),
+				c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()))
+		case searchedOtherwise(x):
+			args := x.AsCall().Args()
+			x.SetKindCase(factory.NewCall(x.ID(), operators.In, args[0], around(args[1])))
+		}
 	}))
 }
 
-func hasUnknownRange(a *ast.AST) bool {
+func needsCheck(a *ast.AST) bool {
 	found := false
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) { found = found || unknownRange(a, x) }))
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) { found = found || unknownRange(a, x) || searchedOtherwise(x) }))
 	return found
+}
+
+// searchedOtherwise reports whether x looks for something in a list that cel-go
+// makes a set of with another meaning: where the list is empty, it does not look
+// at the value, which may be absent; and whole numbers beyond 2^53 equal others in
+// a set than ==.
+func searchedOtherwise(x ast.Expr) bool {
+	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != operators.In || x.AsCall().Args()[1].Kind() != ast.ListKind {
+		return false
+	}
+	list := x.AsCall().Args()[1].AsList().Elements()
+	return len(list) == 0 || slices.ContainsFunc(list, func(e ast.Expr) bool {
+		if e.Kind() != ast.LiteralKind {
+			return false
+		}
+		switch e.AsLiteral().(type) {
+		case types.Int, types.Uint, types.Double:
+			return true
+		}
+		return false
+	})
 }
 
 // unknownRange reports whether x is a loop over what need not be a list or a map.

@@ -383,9 +383,6 @@ func (c *converter) unary(op term.Op, kind term.Kind, arg ast.Expr) *term.Term {
 }
 
 func (c *converter) binary(op term.Op, kind term.Kind, args []ast.Expr) *term.Term {
-	if op == term.In && args[1].Kind() == ast.ListKind && args[1].AsList().Size() == 0 {
-		return term.Constant(false) // whatever is asked for: cel-go does not look
-	}
 	a, b := c.term(args[0]), c.term(args[1])
 	switch {
 	case a == nil || b == nil:

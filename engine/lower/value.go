@@ -272,17 +272,13 @@ func newScalarSet(values []any) (*scalarSet, bool) {
 	return s, true
 }
 
-// has reports whether a value equals an element, as in the sets that cel-go makes
-// of lists: an integer equals a float that is exactly it, but for the least one,
-// and a float equals any integer that is nearest to it.
+// has reports whether a value equals an element.
 func (s *scalarSet) has(v value) bool {
 	switch v.kind {
 	case text:
 		return s.texts[v.text]
 	case integer:
-		const ends = 1 << 63 // where no float is an integer any more
-		f := float64(v.i)
-		return s.ints[v.i] || s.floats[f] && math.Abs(f) < ends && int64(f) == v.i
+		return s.ints[v.i] || s.floats[float64(v.i)]
 	case float:
 		return s.all[v.f]
 	}
