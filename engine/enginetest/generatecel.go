@@ -293,13 +293,7 @@ func (c *celWriter) textList(path string) string {
 	if c.chance(10) {
 		return c.of(List).Path
 	}
-	for {
-		// What is absent is in no empty list, without an error, where cel-go
-		// folds; see the known differences.
-		if list := c.wordList(path); list != "[]" {
-			return list
-		}
-	}
+	return c.wordList(path)
 }
 
 // param returns a declared parameter of the kind.
