@@ -133,6 +133,21 @@ func TestLintProves(t *testing.T) {
 	}
 }
 
+// TestLintPatternsOfLines lints patterns with line breaks in them, which are told
+// apart from several others.
+func TestLintPatternsOfLines(t *testing.T) {
+	t.Parallel()
+	doc := document(t, "p.yaml", custom(`    - id: a
+      when: 'has(tool.name) && tool.name.matches("^a\nb$") && tool.name.matches("^c$")'
+      require: 'has(model.name) && model.name.matches("^a") && model.name.matches("b$") && model.name.matches("^c$")'
+`))
+	for _, f := range engine.Lint(doc, nil) {
+		if f.Level == mesh.LevelError {
+			t.Error(f)
+		}
+	}
+}
+
 // TestPacksLint holds that nothing is claimed of policies that are in use.
 func TestPacksLint(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ai-agent-mesh/mesh/engine/analyze"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -25,7 +26,7 @@ type ClauseInfo struct {
 func (p *Program) Demands(phase Phase) [][]ClauseInfo {
 	b := p.phases[phase]
 	out := make([][]ClauseInfo, len(b.rules))
-	c := constants{library: space.NewLibrary(Predicates()), left: maxSteps}
+	c := constants{library: space.NewLibrary(Predicates()), left: analyze.MaxSteps}
 	for i, r := range b.rules {
 		when := r.terms(Bitmaps).when
 		for _, clause := range b.matcher.Demands(i) {
@@ -37,13 +38,6 @@ func (p *Program) Demands(phase Phase) [][]ClauseInfo {
 	}
 	return out
 }
-
-// The bounds of what proving costs, in steps of engine/space: of all clauses of a
-// program together, and of one question.
-const (
-	maxSteps    = 1_000_000
-	maxQuestion = 4_000
-)
 
 // constants proves that clauses have the same value for every action that their
 // rule looks at.
@@ -64,9 +58,9 @@ func (c *constants) is(clause, when *term.Term) bool {
 	s := c.library.New(when, clause)
 	c.left -= s.Steps()
 	for _, truth := range []space.Truths{space.False, space.True} {
-		budget := &space.Budget{Steps: maxQuestion}
+		budget := &space.Budget{Steps: analyze.MaxQuestion}
 		never := s.Impossible([]space.Goal{{Term: when, Want: space.True}, {Term: clause, Want: truth}}, budget)
-		c.left -= maxQuestion - budget.Steps
+		c.left -= analyze.MaxQuestion - budget.Steps
 		if never {
 			return true
 		}

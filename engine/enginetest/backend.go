@@ -87,7 +87,7 @@ func EngineBackend(name string, compile func([]engine.Policy) (*engine.Program, 
 			}
 			program.Evaluate(context.Background(), action, engine.Inline, &inline)
 			program.Evaluate(context.Background(), action, engine.Deferred, &deferred)
-			return OutcomeOf(&inline, &deferred), nil
+			return outcomeOf(&inline, &deferred), nil
 		}, nil
 	}}
 }
@@ -110,8 +110,8 @@ func describe(err error) error {
 	return fmt.Errorf("%w: %v", err, e.Findings)
 }
 
-// OutcomeOf joins the results of the phases of one action into an outcome.
-func OutcomeOf(phases ...*engine.Result) Outcome {
+// outcomeOf joins the results of the phases of one action into an outcome.
+func outcomeOf(phases ...*engine.Result) Outcome {
 	o := Outcome{Allowed: true, WouldAllow: true}
 	for _, r := range phases {
 		o.Allowed = o.Allowed && r.Allowed

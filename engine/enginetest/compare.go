@@ -76,7 +76,7 @@ func (t *Tally) count(o Outcome) {
 }
 
 // Compare decides every action by every back end and compares with the first.
-// It returns the first difference, as small as [Minimize] can make it. The
+// It returns the first difference, as small as [minimize] can make it. The
 // error is that of a back end that cannot compile the policies: the generator
 // has made what is no policy.
 func Compare(backends []Backend, seed uint64, policies []Source, actions []*Action) (Tally, *Difference, error) {
@@ -105,7 +105,7 @@ func Compare(backends []Backend, seed uint64, policies []Source, actions []*Acti
 				continue
 			}
 			d := &Difference{Seed: seed, Policies: policies, Action: action}
-			return tally, Minimize(d, backends[0], backends[i]), nil
+			return tally, minimize(d, backends[0], backends[i]), nil
 		}
 	}
 	return tally, nil, nil

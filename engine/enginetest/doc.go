@@ -15,9 +15,8 @@
 // rule; where the status of a request is absent, the rules about it are
 // violated; a finding that was counted zero times is neither personal nor
 // health data; and of CEL itself, where cel-go leaves the specification: has()
-// is false on a value that holds nothing and fails on a list; a loop over an
-// empty text is one over an empty list; an integer beside a double has a
-// double's precision.
+// is false on a value that holds nothing and fails on a list; an integer beside
+// a double has a double's precision.
 //
 // [Generator] makes sets of policies and actions from a seed: everything the
 // published schemas allow, drawn from one small vocabulary so that rules fire.

@@ -39,7 +39,7 @@ type publication struct {
 }
 
 var knowledge = sync.OnceValues(func() (*publication, error) {
-	shape, err := ActionShape()
+	shape, err := actionShape()
 	if err != nil {
 		return nil, err
 	}

@@ -60,11 +60,11 @@ type GivenRule struct {
 
 // NewInterpreter returns an interpreter that knows the documented sections.
 func NewInterpreter() (*Interpreter, error) {
-	shape, err := ActionShape()
+	shape, err := actionShape()
 	if err != nil {
 		return nil, err
 	}
-	return &Interpreter{Sections: DocumentedSections(), shape: shape}, nil
+	return &Interpreter{Sections: documentedSections(), shape: shape}, nil
 }
 
 // Policy is a policy that the interpreter has read.

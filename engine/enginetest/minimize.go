@@ -8,10 +8,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Minimize makes a difference smaller as long as the back ends differ: fewer
+// minimize makes a difference smaller as long as the back ends differ: fewer
 // policies, rules, fields and words of expressions. It tries every single
 // removal until none helps.
-func Minimize(d *Difference, one, other Backend) *Difference {
+func minimize(d *Difference, one, other Backend) *Difference {
 	best := differ(d, one, other)
 	if best == nil {
 		return d

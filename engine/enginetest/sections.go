@@ -83,9 +83,9 @@ func (s Section) on(value any, rules settings) bool {
 	return true
 }
 
-// DocumentedSections returns the built-in rules whose meaning the interpreter
+// documentedSections returns the built-in rules whose meaning the interpreter
 // has from the document on the policy language, by rule id.
-func DocumentedSections() map[string]Section {
+func documentedSections() map[string]Section {
 	all := map[string]Section{
 		"data_collection.consent_required": {Looks: collects, Met: func(a facts, _ any, _ settings) bool {
 			return a.says("data.purpose") && a.is("data.consent.given", true) && !a.is("data.consent.withdrawn", true) && a.among("data.purpose", a.at("data.consent.purposes"))

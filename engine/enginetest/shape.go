@@ -71,8 +71,8 @@ func (s *schema) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*plain)(s))
 }
 
-// ActionShape reads the published schema of the action.
-func ActionShape() (*Shape, error) {
+// actionShape reads the published schema of the action.
+func actionShape() (*Shape, error) {
 	var s schema
 	if err := json.Unmarshal(policy.ActionSchema(), &s); err != nil {
 		return nil, fmt.Errorf("reading the action's schema: %w", err)

@@ -8,11 +8,12 @@ import (
 	"unicode"
 )
 
-// The bounds of what [Tell] goes through.
-const (
-	maxStates = 4_000
-	maxVisits = 2_000_000 // of instructions: some tenths of a second
-)
+// MaxTellSteps bounds the instructions that one [Tell] looks at: some tenths of a
+// second.
+const MaxTellSteps = 2_000_000
+
+// maxStates bounds the states that one Tell keeps.
+const maxStates = 4_000
 
 // Told is a text and which of several patterns match it.
 type Told struct {
@@ -21,23 +22,25 @@ type Told struct {
 }
 
 // Tell returns one text, a short one, for each combination of matches that it
-// finds of patterns. complete reports that there are no others. A text that is
-// too long for a pattern is left aside.
-func Tell(patterns ...*Pattern) (found []Told, complete bool) {
-	t := teller{seen: map[string]bool{}, told: map[string]bool{}}
+// finds of patterns, in at most so many steps, and how many it took. complete
+// reports that there are no others. A text that is too long for a pattern is left
+// aside.
+func Tell(steps int, patterns ...*Pattern) (found []Told, complete bool, taken int) {
+	t := teller{left: min(steps, MaxTellSteps), seen: map[string]bool{}, told: map[string]bool{}}
 	for _, p := range patterns {
 		parsed, err := syntax.Parse(p.re.String(), syntax.Perl)
 		if err != nil {
-			return nil, false
+			return nil, false, 0
 		}
 		program, err := syntax.Compile(parsed.Simplify())
 		if err != nil {
-			return nil, false
+			return nil, false, 0
 		}
 		t.programs = append(t.programs, program)
 	}
 	t.alphabet = alphabetOf(t.programs)
-	return t.search()
+	found, complete = t.search()
+	return found, complete, t.visits
 }
 
 // teller goes through the states that all patterns are in after a text, the
@@ -49,6 +52,7 @@ type teller struct {
 	seen     map[string]bool
 	told     map[string]bool
 	found    []Told
+	left     int // of the visits
 	visits   int
 }
 
@@ -78,7 +82,7 @@ func (t *teller) search() (found []Told, complete bool) {
 			for i, p := range t.programs {
 				s.runs[i] = t.step(p, t.queue[next].runs[i], t.queue[next].last, r)
 			}
-			if t.add(s); len(t.queue) > maxStates || t.visits > maxVisits {
+			if t.add(s); len(t.queue) > maxStates || t.visits > t.left {
 				return t.found, false
 			}
 		}

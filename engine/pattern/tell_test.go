@@ -40,7 +40,7 @@ func TestTell(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.sources), func(t *testing.T) {
 			t.Parallel()
-			found, complete := pattern.Tell(compiled(t, tt.sources...)...)
+			found, complete, _ := pattern.Tell(pattern.MaxTellSteps, compiled(t, tt.sources...)...)
 			var got []string
 			for _, f := range found {
 				got = append(got, fmt.Sprintf("%q %v", f.Text, f.Matches))
@@ -55,8 +55,15 @@ func TestTell(t *testing.T) {
 // TestTellTooMuch holds that what was given up claims nothing.
 func TestTellTooMuch(t *testing.T) {
 	t.Parallel()
-	if _, complete := pattern.Tell(compiled(t, "(a|b)*a(a|b){15}c", "(a|b)*b(a|b){15}d")...); complete {
+	hard := compiled(t, "(a|b)*a(a|b){15}c", "(a|b)*b(a|b){15}d")
+	if _, complete, _ := pattern.Tell(pattern.MaxTellSteps, hard...); complete {
 		t.Error("two patterns of many states were told apart completely")
+	}
+	if _, complete, steps := pattern.Tell(1_000, hard...); complete || steps > 2_000 {
+		t.Errorf("with 1,000 steps it took %d and is complete: %t", steps, complete)
+	}
+	if _, complete, _ := pattern.Tell(0, compiled(t, "a")...); complete {
+		t.Error("without steps something is told")
 	}
 }
 
@@ -69,7 +76,7 @@ func FuzzTell(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, text string) {
 		sources := []string{a, b}
 		patterns := compiled(t, sources...)
-		found, complete := pattern.Tell(patterns...)
+		found, complete, _ := pattern.Tell(pattern.MaxTellSteps, patterns...)
 		known := map[string]bool{}
 		for _, told := range found {
 			known[fmt.Sprint(told.Matches)] = true

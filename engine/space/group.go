@@ -1,6 +1,7 @@
 package space
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh/engine/lower"
@@ -193,10 +194,7 @@ func (s *Space) groupPatterns(atoms []int) {
 
 // tell is [pattern.Tell] for the sources of patterns, asked once.
 func (l *Library) tell(sources ...string) ([]pattern.Told, bool) {
-	key := ""
-	for _, source := range sources {
-		key += source + "\n"
-	}
+	key := fmt.Sprintf("%q", sources)
 	if known, ok := l.told[key]; ok {
 		return known.texts, known.complete
 	}
@@ -208,7 +206,8 @@ func (l *Library) tell(sources ...string) ([]pattern.Told, bool) {
 		}
 		patterns = append(patterns, p)
 	}
-	texts, complete := pattern.Tell(patterns...)
+	texts, complete, steps := pattern.Tell(l.tellSteps, patterns...)
+	l.tellSteps -= min(steps, l.tellSteps)
 	l.told[key] = told{texts, complete}
 	return texts, complete
 }

@@ -223,7 +223,7 @@ func withKey(m map[string]any, keys []string, v Value) map[string]any {
 		out = map[string]any{}
 	}
 	switch {
-	case len(keys) > 1 && !v.Present && v.V != nil && len(keys) == 2:
+	case len(keys) == 2 && !v.Present && v.V != nil:
 		inner, _ := out[keys[0]].(map[string]any)
 		if out[keys[0]] = maps.Clone(inner); inner == nil {
 			out[keys[0]] = map[string]any{}

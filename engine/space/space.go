@@ -6,6 +6,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/pattern"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -31,11 +32,16 @@ type Library struct {
 	known       map[string]*classes
 	tests       map[string]decider
 	told        map[string]told
+	tellSteps   int // left for telling patterns apart
 }
+
+// maxTellSteps bounds what a library takes to tell all patterns apart: a second
+// or two. Beyond it nothing is known of further ones.
+const maxTellSteps = 2 * pattern.MaxTellSteps
 
 // NewLibrary returns a library of the predicates that terms ask by name.
 func NewLibrary(definitions map[string]*term.Term) *Library {
-	return &Library{definitions: definitions, known: map[string]*classes{}, tests: map[string]decider{}, told: map[string]told{}}
+	return &Library{definitions: definitions, known: map[string]*classes{}, tests: map[string]decider{}, told: map[string]told{}, tellSteps: maxTellSteps}
 }
 
 // Truth decides a term for an action.
