@@ -150,12 +150,9 @@ type Enforcement struct {
 	Actions  []ViolationAction
 }
 
-// The actions of actions_on_violation.
-const (
-	ActionBlock = "block"
-	ActionAlert = "alert"
-	ActionLog   = "log"
-)
+// ActionBlock is the one of actions_on_violation that the engine reads; the others
+// are alert and log.
+const ActionBlock = "block"
 
 // ViolationAction is one instruction of actions_on_violation. Alert and log
 // are instructions to the hub and the journal, never obligations to an

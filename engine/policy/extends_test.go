@@ -136,7 +136,7 @@ enforcement:
 	if diff := cmp.Diff(map[string]any{"purpose_limitation": true, "valid_purposes": []any{"b"}}, d.Rules[1].Values); diff != "" {
 		t.Errorf("purposes (-want +got):\n%s", diff)
 	}
-	if e := d.Enforcement; e.Mode != mesh.ModeEnforce || e.Severity != mesh.SeverityHigh || len(e.Actions) != 3 || e.Actions[0].Action != policy.ActionLog || e.Actions[1].Severity != mesh.SeverityHigh {
+	if e := d.Enforcement; e.Mode != mesh.ModeEnforce || e.Severity != mesh.SeverityHigh || len(e.Actions) != 3 || e.Actions[0].Action != "log" || e.Actions[1].Severity != mesh.SeverityHigh {
 		t.Errorf("enforcement: %+v", e)
 	}
 	if b := d.Bindings; len(b) != 2 || len(b[0].Controls) != 2 || b[0].Further || b[1].Rule.Value != "data_collection.consent_required" || !b[1].Further {

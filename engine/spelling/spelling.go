@@ -1,5 +1,5 @@
-// Package spelling finds what somebody probably meant to write. [Nearest] is
-// the one way the policy language makes suggestions.
+// Package spelling finds what somebody probably meant to write: [Nearest] where
+// something is wrong in any case, [Misspelt] where it may also be right.
 package spelling
 
 import (

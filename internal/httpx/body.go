@@ -18,7 +18,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 )
 
-// DefaultBodyLimit is what [ReadJSON] accepts of a request that carries no
+// DefaultBodyLimit is what servers accept of a request that carries no
 // documents.
 const DefaultBodyLimit = 1 << 20
 
@@ -101,22 +101,9 @@ func tooLarge(limit int64) error {
 		WithHint("send less at a time")
 }
 
-// ReadJSON reads one JSON value of at most limit bytes into v. An unknown or
-// repeated field, a field spelled in another case, and anything behind the
-// value are [mesh.CodeInvalid] with the place: what was misspelt must not be
-// taken as absent. [RequireJSON] says which requests are not read at all.
-func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
-	if err := RequireJSON(r); err != nil {
-		return err
-	}
-	body, err := ReadBody(w, r, limit)
-	if err != nil {
-		return err
-	}
-	return DecodeJSON(body, v)
-}
-
-// DecodeJSON is ReadJSON for bytes at hand.
+// DecodeJSON reads one JSON value into v. An unknown or repeated field, a field
+// spelled in another case, and anything behind the value are [mesh.CodeInvalid]
+// with the place: what was misspelt must not be taken as absent.
 func DecodeJSON(data []byte, v any) error {
 	if deeper(data, maxJSONDepth) {
 		return mesh.Errorf(mesh.CodeInvalid, "the JSON is nested deeper than %d levels", maxJSONDepth)

@@ -1,6 +1,6 @@
 // Package httpx is what the HTTP servers of hub and runtime share: the one
 // place where an error becomes an answer ([WriteProblem], RFC 9457), bounded
-// reading of bodies ([ReadBody], [ReadJSON]), the outer layer of a server
+// reading of bodies ([ReadBody], [DecodeJSON]), the outer layer of a server
 // ([Wrap]: request id, access log, recovery), and its life ([Listen],
 // [Serve]).
 //

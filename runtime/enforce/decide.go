@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -158,20 +159,9 @@ func (p *Point) entry(a *mesh.Action, now time.Time) mesh.AuditEntry {
 
 // newEventID returns the name of an event. It is random because nothing else
 // keeps events of all runtimes apart, those that were copied with their disk
-// too; and it has more than 128 bits because callers are given it, and who knows
-// some names must not be able to ask for others. 32 letters divide the values of
-// a byte evenly: each is as likely as the others.
-func newEventID() string {
-	const prefix, length = "evt_", 26 // 26 of 32 letters are 130 bits
-	var random [length]byte
-	_, _ = rand.Read(random[:]) // it never fails
-	id := make([]byte, 0, len(prefix)+length)
-	id = append(id, prefix...)
-	for _, r := range random {
-		id = append(id, "abcdefghijklmnopqrstuvwxyz234567"[r%32])
-	}
-	return string(id)
-}
+// too; and it has 128 bits because callers are given it, and who knows
+// some names must not be able to ask for others.
+func newEventID() string { return "evt_" + strings.ToLower(rand.Text()) }
 
 func requestID(a *mesh.Action, caller Caller) string {
 	if id := text(a.RequestID); id != "" {
