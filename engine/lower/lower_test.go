@@ -285,6 +285,11 @@ func TestAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { m.Bind(ctx, a, &in); m.Match(&in, &out) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
+	small, found := lower.Build(rules[:2], lower.Options{}), len(out.Violations)
+	both := func() { small.Bind(ctx, a, &in); small.Match(&in, &out); m.Bind(ctx, a, &in); m.Match(&in, &out) }
+	if n := testing.AllocsPerRun(100, both); n > 0 || len(out.Violations) != found {
+		t.Errorf("by turns with another matcher %v allocations, violations %v", n, out.Violations)
+	}
 }
 
 func BenchmarkMatch(b *testing.B) {

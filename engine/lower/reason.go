@@ -66,8 +66,7 @@ func (t *Test) Reasons(ctx context.Context, a *mesh.Action) []Reason {
 	if t.reasons == nil {
 		t.reasons = NewReasons(t.term, t.definitions)
 	}
-	t.input.action, t.input.ctx = a, ctx
-	t.input.forget()
+	t.input.take(ctx, a)
 	return t.reasons.Of(&t.input)
 }
 
