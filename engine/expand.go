@@ -26,6 +26,7 @@ func (p *Program) Expand(in *Input, v *Verdict, r *Result) {
 // expand puts into words what was found, the rules being those of b.
 func (b *rulebook) expand(in *Input, v *Verdict, looked []int32, r *Result) {
 	r.reset(b, v)
+	in.bound.Explain()
 	e := expansion{book: b, in: in, result: r, looked: looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
 	for len(e.looked) > 0 || len(e.defaults) > 0 {
 		e.policy()

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -85,5 +86,89 @@ func TestTrialsForget(t *testing.T) {
 	}
 	if tries < 6 {
 		t.Errorf("%d tries", tries)
+	}
+}
+
+// fieldsNamed returns which fields the first clause of each violation names.
+func fieldsNamed(r *engine.Result) [][]string {
+	var out [][]string
+	for _, v := range r.Violations {
+		var fields []string
+		for _, f := range v.Clauses[0].Fields {
+			fields = append(fields, f.Field)
+		}
+		out = append(out, fields)
+	}
+	return out
+}
+
+// rulesOf makes rules r0 to rn of what they require, which says the number by %d.
+func rulesOf(require string, n int) string {
+	var rules string
+	for i := range n {
+		rules += fmt.Sprintf("    - {id: r%d, require: '"+require+"'}\n", i, i)
+	}
+	return rules
+}
+
+// TestWordsOfLongLists does not take apart what no violation names. It is by
+// itself: it looks at what is allocated.
+func TestWordsOfLongLists(t *testing.T) {
+	const rules, elements = 100, 10_000
+	a := &mesh.Action{Action: mesh.Operation{Type: "t"}, Data: &mesh.Data{Categories: numbered("c", elements)}, Context: map[string]any{"x": int64(-1)}}
+	args := map[string]any{}
+	for _, k := range numbered("c", elements) {
+		args[k] = int64(1)
+	}
+	a.Tool = &mesh.Tool{Args: args}
+	for require, want := range map[string]string{
+		`!data.categories.exists(c, c == "c0" || c == "y%d")`: "data.categories[0]",
+		`!tool.args.exists(c, c == "c0" || c == "y%d")`:       "tool.args.c0",
+		`!("c9999" in data.categories) || context.x == %d`:    "data.categories[9999]",
+	} {
+		p := program(t, document(t, "p.yaml", custom(rulesOf(require, rules))))
+		var in engine.Input
+		var v engine.Verdict
+		var r engine.Result
+		p.Bind(t.Context(), a, engine.Inline, &in)
+		p.Decide(&in, &v)
+		if n := testing.AllocsPerRun(2, func() { p.Expand(&in, &v, &r) }); n > rules*50 {
+			t.Errorf("%s: %v allocations for %d rules", require, n, rules)
+		}
+		if got := fieldsNamed(&r); len(got) != rules || got[0][len(got[0])-1] != want {
+			t.Errorf("%s: names %v, want %s", require, got, want)
+		}
+	}
+}
+
+// TestWordsAreBounded: what is left to be said when the words have taken a few
+// times what the decision took names lists as a whole.
+func TestWordsAreBounded(t *testing.T) {
+	t.Parallel()
+	a := action(t, `{"action":{"type":"t"},"context":{"q":-1}}`)
+	a.Data = &mesh.Data{Categories: append(numbered("c", 10_000), "pii")}
+	p := program(t, document(t, "p.yaml", custom(rulesOf("!personalData() || context.q == %d", 100))))
+	var in engine.Input
+	var v engine.Verdict
+	var r, again engine.Result
+	ctx, cancel := context.WithCancel(t.Context())
+	p.Bind(ctx, a, engine.Inline, &in)
+	p.Decide(&in, &v)
+	p.Expand(&in, &v, &r)
+	p.Expand(&in, &v, &again)
+	got := fieldsNamed(&r)
+	if first := []string{"context.q", "data.categories", "data.categories[10000]"}; len(got) != 100 || !cmp.Equal(got[0], first) {
+		t.Fatalf("%d violations, the first names %v, want %v", len(got), got[0], first)
+	}
+	if last := got[99]; !cmp.Equal(last, []string{"context.q", "data.categories", "action.type", "resource.type", "content.findings"}) {
+		t.Errorf("the last names %v", last)
+	}
+	if diff := cmp.Diff(got, fieldsNamed(&again)); diff != "" {
+		t.Errorf("the same verdict in other words (-first +second):\n%s", diff)
+	}
+	cancel()
+	p.Expand(&in, &v, &r)
+	if got := fieldsNamed(&r); !cmp.Equal(got[0], []string{"context.q", "data.categories", "action.type", "resource.type", "content.findings"}) {
+		t.Errorf("for nobody names %v", got[0])
 	}
 }

@@ -39,6 +39,21 @@ func (in *Input) mayGoOn() bool {
 	return false
 }
 
+// What putting a decision into words may take: a few times what it took itself
+// and some more; and to name more than the first element that decides a loop.
+const (
+	wordsPerStep = 3
+	stepsOfWords = 100_000
+	furtherSteps = 10_000
+)
+
+// Explain begins to put into words what was matched: what [Reasons] look at is
+// counted from here on.
+func (in *Input) Explain() {
+	in.spent = max(term.MaxSteps-stepsOfWords-wordsPerStep*in.took, 0)
+	in.further, in.look, in.hits = furtherSteps, in.spent-1, false
+}
+
 // Spend takes steps off what the decision may cost. It returns false if nothing
 // is left.
 func (in *Input) Spend(steps int) bool {

@@ -61,6 +61,8 @@ type Input struct {
 	sorted  []sorted
 	steps   int        // that the loops of a predicate took
 	spent   int        // steps that all predicates took
+	took    int        // that Match left spent
+	further int        // steps that are left to name more than one element of a loop
 	look    int        // at how many of these to look at the bounds
 	hit     term.Bound // that the predicate ran into
 	hits    bool       // any predicate did
@@ -190,7 +192,7 @@ const (
 
 // forget has every predicate decided anew.
 func (in *Input) forget() {
-	in.spent, in.look, in.hits = 0, 0, false
+	in.spent, in.took, in.look, in.hits = 0, 0, 0, false
 	if in.asked++; in.asked >= 1<<(32-memoBits) {
 		clear(in.memo[:cap(in.memo)])
 		in.asked = 1
@@ -292,6 +294,7 @@ func (m *Matcher) Match(in *Input, out *Matches) {
 	if len(out.visited) > 1 {
 		out.order()
 	}
+	in.took = in.spent
 }
 
 // order sorts what several blocks found.
