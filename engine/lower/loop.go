@@ -24,9 +24,11 @@ func (in *Input) step(n int) bool {
 
 // mayGoOn looks at the bounds, and says when to look again.
 func (in *Input) mayGoOn() bool {
-	switch {
-	case in.steps > term.MaxRuleSteps:
-		in.hit = term.RuleSteps
+	switch others := in.spent - in.steps; {
+	case in.steps > term.MaxRuleSteps && others+term.MaxRuleSteps < term.MaxSteps:
+		// By how much it is exceeded may depend on Go's order of keys.
+		in.hit, in.steps = term.RuleSteps, term.MaxRuleSteps+1
+		in.spent = others + in.steps
 	case in.spent >= term.MaxSteps:
 		in.hit = term.AllSteps
 	case in.ctx != nil && in.ctx.Err() != nil:
