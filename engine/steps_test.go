@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,5 +171,43 @@ func TestWordsAreBounded(t *testing.T) {
 	p.Expand(&in, &v, &r)
 	if got := fieldsNamed(&r); !cmp.Equal(got[0], []string{"context.q", "data.categories", "action.type", "resource.type", "content.findings"}) {
 		t.Errorf("for nobody names %v", got[0])
+	}
+}
+
+// TestComparisonsByCELCount: what cel-go compares and searches counts for the rule
+// and for the decision, too.
+func TestComparisonsByCELCount(t *testing.T) {
+	t.Parallel()
+	list := func() []any {
+		out := make([]any, 50_000)
+		for i := range out {
+			out[i] = int64(i)
+		}
+		return out
+	}
+	a := &mesh.Action{
+		Action: mesh.Operation{Type: "t"}, Data: &mesh.Data{Categories: numbered("c", 30_000), Fields: numbered("f", 30_000)},
+		Context: map[string]any{"a": list(), "b": list(), "m": map[string]any{"l": list()}, "n": map[string]any{"l": list()}},
+	}
+	for _, require := range []string{
+		`[context.a, %d] == [context.b, %d]`, `context.a in [context.b, %d]`, `[context.m, %d] == [context.n, %d]`,
+		`!([context.a, %d] != [context.b, %d])`, `!("x%d" in (data.categories + data.fields))`,
+	} {
+		var rules string
+		for i := range 60 {
+			rules += fmt.Sprintf("    - {id: r%d, require: '"+strings.ReplaceAll(require, "%d", "%[1]d")+"'}\n", i)
+		}
+		var r engine.Result
+		p := program(t, document(t, "p.yaml", custom(rules)))
+		p.Evaluate(t.Context(), a, engine.Inline, &r)
+		if len(r.Violations) > 0 || len(r.Errors) < 10 || len(r.Errors) > 50 || !strings.Contains(r.Errors[0].Message, "million steps together") {
+			t.Errorf("%s: violations %v, %d errors, %v", require, r.Violations, len(r.Errors), r.Errors[:min(1, len(r.Errors))])
+		}
+	}
+	a.Context["b"], a.Context["n"] = append(list(), "more"), map[string]any{}
+	var r engine.Result
+	p := program(t, document(t, "p.yaml", custom(rulesOf(`[context.a, %d] == [context.b, 1]`, 60))))
+	if p.Evaluate(t.Context(), a, engine.Inline, &r); len(r.Errors) > 0 || len(r.Violations) != 60 {
+		t.Errorf("what differs at once: %d violations, errors %v", len(r.Violations), r.Errors)
 	}
 }
