@@ -211,3 +211,21 @@ func TestComparisonsByCELCount(t *testing.T) {
 		t.Errorf("what differs at once: %d violations, errors %v", len(r.Violations), r.Errors)
 	}
 }
+
+// TestReasonsAreMadeOnce: why a rule fails for an absent field is said without
+// compiling it anew. It is by itself: it looks at what is allocated.
+func TestReasonsAreMadeOnce(t *testing.T) {
+	const rules = 100
+	p := program(t, document(t, "p.yaml", custom(rulesOf(`context.k%d in ["a", "b"] && data.purpose == "p"`, rules))))
+	var in engine.Input
+	var v engine.Verdict
+	var r engine.Result
+	p.Bind(t.Context(), action(t, `{"action":{"type":"t"}}`), engine.Inline, &in)
+	p.Decide(&in, &v)
+	if n := testing.AllocsPerRun(2, func() { p.Expand(&in, &v, &r) }); n > rules*20 {
+		t.Errorf("%v allocations for %d rules", n, rules)
+	}
+	if want := "require: it reads context.k0, which is absent"; len(r.Errors) != rules || r.Errors[0].Message != want {
+		t.Errorf("%d errors, the first %v, want %s", len(r.Errors), r.Errors[0], want)
+	}
+}

@@ -73,14 +73,24 @@ func (t *Test) Reasons(ctx context.Context, a *mesh.Action) []Reason {
 }
 
 // Failed returns the part of the term that has no value for the action that is
-// bound to in, and because of which the term has none; nil if it has one. in is
-// as for [Reasons.Of].
+// bound to in, and because of which the term has none; nil if it has one, or if
+// that took too many steps to find out. in is as for [Reasons.Of].
 func (r *Reasons) Failed(in *Input) *term.Term {
-	if r.truth(in) != Error {
+	in.hits = false
+	failed := r.failed(in)
+	in.element = element{}
+	if in.hits {
+		return nil
+	}
+	return failed
+}
+
+func (r *Reasons) failed(in *Input) *term.Term {
+	if r.truth(in) != Error || in.hits {
 		return nil
 	}
 	for _, p := range r.parts {
-		if failed := p.Failed(in); failed != nil {
+		if failed := p.failed(in); failed != nil {
 			return failed
 		}
 	}
