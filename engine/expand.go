@@ -1,13 +1,10 @@
 package engine
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
-	"github.com/ai-agent-mesh/mesh/engine/expr"
-	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // Why an action is denied by default.
@@ -26,6 +23,7 @@ func (p *Program) Expand(in *Input, v *Verdict, r *Result) {
 // expand puts into words what was found, the rules being those of b.
 func (b *rulebook) expand(in *Input, v *Verdict, looked []int32, r *Result) {
 	r.reset(b, v)
+	in.bound.Explain()
 	e := expansion{book: b, in: in, result: r, looked: looked, violations: v.Violations, failures: v.Failures, defaults: v.Defaults}
 	for len(e.looked) > 0 || len(e.defaults) > 0 {
 		e.policy()
@@ -146,32 +144,21 @@ func (e *expansion) violate(c *compiledPolicy, rule *rule, clauses []mesh.Clause
 
 func (e *expansion) fail(c *compiledPolicy, rule *rule, f Failure, v *verdictOf) {
 	v.failed = append(v.failed, rule.id)
-	part, x := "require", rule.require
+	part, x, reasons := "require", rule.require, rule.requireReasons
 	if f.When {
-		part, x = "when", rule.when
+		part, x, reasons = "when", rule.when, rule.whenReasons
 	}
 	reason := f.Bound.Err()
-	if reason == nil {
-		reason = e.reason(x, rule)
+	switch {
+	case reason != nil:
+	case rule.changed != nil:
+		reason = errNoValue // x is what it was before
+	default:
+		reason = e.reason(x, reasons(), rule.records)
 	}
 	e.result.Errors = append(e.result.Errors, mesh.RuleError{
 		PolicyID: c.info.ID, RuleID: rule.id, Message: part + ": " + reason.Error(),
 	})
-}
-
-var errNoValue = errors.New("it has no value for this action")
-
-// reason asks cel-go why an expression has no value. What it costs to ask counts
-// for the decision, too; where it is too much, nobody says.
-func (e *expansion) reason(x *expr.Expr, rule *rule) error {
-	if rule.changed != nil {
-		return errNoValue // x is what it was before
-	}
-	_, err := x.Eval(e.in.bound.Context(), &expr.Input{Action: e.in.bound.Action(), Records: rule.records, Predicate: e.in.bound.Ask, Spend: e.in.bound.Spend})
-	if err == nil || term.BoundOf(err) != term.Unbound {
-		return errNoValue
-	}
-	return e.inWords(err, x, rule)
 }
 
 // evaluation puts the verdict of a policy into the words of the audit entry.

@@ -187,6 +187,9 @@ func TestTrial(t *testing.T) {
 			if diff := cmp.Diff(whole.Violations, tried.Violations, ignore); diff != "" {
 				t.Fatalf("%s %s, action %d: violations (-mutant's program +trial):\n%s", m.ID, m.What, i, diff)
 			}
+			if diff := cmp.Diff(whole.Errors, tried.Errors); diff != "" {
+				t.Fatalf("%s %s, action %d: errors (-mutant's program +trial):\n%s", m.ID, m.What, i, diff)
+			}
 		}
 	}
 	if all := len(mutants(t, p)) * len(actions); passed == all {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
+	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
@@ -68,6 +69,8 @@ type rule struct {
 	source         *policy.Rule
 	when, require  *expr.Expr // nil: always true
 	changed        *terms     // of a mutant: what it has in their place
+	whenReasons    func() *lower.Reasons
+	requireReasons func() *lower.Reasons
 	records        map[string]expr.Values
 	controls       []mesh.ControlID
 	severity       mesh.Severity
@@ -159,6 +162,7 @@ func compilePolicy(source Policy, checker *checker) (*compiledPolicy, error) {
 		if doc.Rules[i].Primitive == "" {
 			r.records = map[string]expr.Values{paramsVariable: paramValues}
 		}
+		r.whenReasons, r.requireReasons = reasonsOf(r.when, r.records), reasonsOf(r.require, r.records)
 		c.rules = append(c.rules, r)
 		c.info.Rules = append(c.info.Rules, r.id)
 		if r.require == nil {

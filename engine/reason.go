@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -12,19 +13,76 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
-// inWords says why an expression has no value: which field it reads that is
+var errNoValue = errors.New("it has no value for this action")
+
+// reasonsOf returns what finds out why an expression has no value. It is made
+// when a rule fails for the first time.
+func reasonsOf(x *expr.Expr, records map[string]expr.Values) func() *lower.Reasons {
+	if x == nil {
+		return nil
+	}
+	return sync.OnceValue(func() *lower.Reasons { return lower.NewReasons(x.Term(records), predicateTerms()) })
+}
+
+// reason says why an expression has no value: which field it reads that is
 // absent, or what is of a kind that it does not apply to. It names fields and
-// kinds but no values, because errors are recorded. err is what cel-go says of
-// it, and stands where there are no other words.
-func (e *expansion) inWords(err error, x *expr.Expr, rule *rule) error {
-	failed := lower.NewReasons(x.Term(rule.records), predicateTerms()).Failed(&e.in.bound)
-	if failed == nil {
+// kinds but no values, because errors are recorded. Where the engine does not
+// know by itself, cel-go is asked. What it costs to ask counts for the decision,
+// too; where it is too much, nobody says.
+func (e *expansion) reason(x *expr.Expr, reasons *lower.Reasons, records map[string]expr.Values) error {
+	in := &e.in.bound
+	failed := reasons.Failed(in)
+	if failed != nil && failsForAbsence(failed) {
+		if words := absenceWords(failed, in.Action()); words != "" {
+			return errors.New(words)
+		}
+	}
+	_, err := x.Eval(in.Context(), &expr.Input{Action: in.Action(), Records: records, Predicate: in.Ask, Spend: in.Spend})
+	switch {
+	case err == nil || term.BoundOf(err) != term.Unbound:
+		return errNoValue
+	case failed == nil:
 		return err
 	}
-	if words := failureWords(failed, e.in.bound.Action(), err.Error()); words != "" {
+	if words := failureWords(failed, in.Action(), err.Error()); words != "" {
 		return errors.New(words)
 	}
 	return err
+}
+
+// failsForAbsence reports whether a term that has no value, and reads what is
+// absent, has none because of that.
+func failsForAbsence(t *term.Term) bool {
+	alone := true
+	t.Walk(func(t *term.Term) bool {
+		switch t.Op {
+		case term.Add, term.Sub, term.Mul, term.Div, term.Mod, term.Neg, term.Predicate, term.Opaque, term.Fail:
+			alone = false
+		}
+		return alone
+	})
+	return alone
+}
+
+// absenceWords names the first absent field that a term reads; empty for none.
+func absenceWords(t *term.Term, a *mesh.Action) string {
+	for _, r := range t.Reads() {
+		if path := absentIn(r, a); path != "" {
+			return "it reads " + path + ", which is absent"
+		}
+	}
+	return ""
+}
+
+// absentIn returns the path of what a read reads if it is absent; else empty.
+func absentIn(r *term.Term, a *mesh.Action) string {
+	if r.Op == term.HasKey {
+		r = r.Args[0] // what it asks for a key
+	}
+	if r.Op != term.Has && r.Kind != term.Map && r.ValueIn(a) == nil {
+		return r.Path()
+	}
+	return ""
 }
 
 // What cel-go says where a value is absent.
@@ -43,11 +101,8 @@ func failureWords(t *term.Term, a *mesh.Action, cel string) string {
 	}
 	reads := t.Reads()
 	for _, r := range reads {
-		if r.Op == term.HasKey {
-			r = r.Args[0] // what it asks for a key
-		}
-		if r.Op != term.Has && r.Kind != term.Map && r.ValueIn(a) == nil && (t.Op != term.Opaque || namesIt(cel, r.Path())) {
-			return "it reads " + r.Path() + ", which is absent"
+		if path := absentIn(r, a); path != "" && (t.Op != term.Opaque || namesIt(cel, path)) {
+			return "it reads " + path + ", which is absent"
 		}
 	}
 	if t.Op == term.Exists || t.Op == term.All {

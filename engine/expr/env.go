@@ -39,7 +39,8 @@ const (
 	assumedElements = 1_000
 	assumedLength   = 100
 	// MaxRunCost bounds what one evaluation may cost. Beyond it the rule
-	// fails. Only expressions with loops or regular expressions can.
+	// fails. Only expressions with loops or regular expressions can, and those
+	// that compare, join or search lists and maps in ways cel-go decides.
 	MaxRunCost = 1_000_000
 )
 

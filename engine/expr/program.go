@@ -8,11 +8,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/operators"
-	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -49,46 +45,6 @@ func programOptions(counts bool) []cel.ProgramOption {
 		options = append(options, cel.CostTracking(listCosts{}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
 	}
 	return options
-}
-
-// listCosts are the costs of looking through lists whose type is known at run
-// time only. cel-go takes them for one operation, however long they are.
-type listCosts struct{}
-
-// CallCost implements cel-go's ActualCostEstimator.
-func (listCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
-	var looked ref.Val
-	switch {
-	case function == operators.In && len(args) == 2:
-		looked = args[1]
-	case (function == operators.Equals || function == operators.NotEquals) && len(args) == 2:
-		looked = args[0]
-	}
-	list, ok := looked.(traits.Lister)
-	if !ok {
-		return nil
-	}
-	if n, ok := list.Size().(types.Int); ok && n >= 0 {
-		cost := uint64(n) + 1
-		return &cost
-	}
-	return nil
-}
-
-// unbounded reports whether the length of an expression does not bound what it
-// costs to evaluate. Counting that makes an evaluation about ten times as
-// expensive, which is why all others go without.
-func unbounded(a *ast.AST) bool {
-	unbounded := false
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
-		switch x.Kind() {
-		case ast.ComprehensionKind:
-			unbounded = true
-		case ast.CallKind:
-			unbounded = unbounded || x.AsCall().FunctionName() == overloads.Matches
-		}
-	}))
-	return unbounded
 }
 
 // program is the program of an expression, or of a part of one, with the

@@ -42,8 +42,7 @@ func NewTest(t *term.Term, definitions map[string]*term.Term) *Test {
 
 // Truth decides the term for an action, as a rule would.
 func (t *Test) Truth(ctx context.Context, a *mesh.Action) Truth {
-	t.input.action, t.input.ctx = a, ctx
-	t.input.forget()
+	t.input.take(ctx, a)
 	return t.test(&t.input)
 }
 

@@ -1,7 +1,6 @@
 package lower
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -107,14 +106,6 @@ func compileRelation(t *term.Term) test {
 	}
 }
 
-// equal compares two values. That of lists counts as a loop over them.
-func (in *Input) equal(v, w value) Truth {
-	if v.kind == list && !in.step(v.length()*stepsPerElement) {
-		return Error
-	}
-	return v.equal(w)
-}
-
 func compileIn(t *term.Term) test {
 	a, of := compileRead(t.Args[0]), t.Args[1]
 	if of.Op == term.Const {
@@ -133,19 +124,15 @@ func compileIn(t *term.Term) test {
 		leaf := of.Leaf
 		return func(in *Input) Truth {
 			v, texts := a(in), leaf.Texts(in.action)
-			if v.kind == none || texts == nil || !in.step(len(texts)) {
+			if texts == nil {
 				return Error
 			}
-			return truth(v.kind == text && slices.Contains(texts, v.text))
+			return in.amongTexts(v, texts)
 		}
 	}
 	b := compileRead(of)
 	return func(in *Input) Truth {
-		v, w := a(in), b(in)
-		if w.kind == list && !in.step(w.length()*stepsPerElement) {
-			return Error
-		}
-		return v.in(w)
+		return in.member(a(in), b(in))
 	}
 }
 

@@ -240,13 +240,14 @@ func newJoinedJudge(t *term.Term) judge {
 func evaluate(t *term.Term, s state) Truth { return newJudge(t)(s) }
 
 func relate(op term.Op, a, b value) Truth {
-	switch op {
-	case term.Eq:
-		return a.equal(b)
-	case term.Ne:
-		return a.equal(b).not()
+	if op != term.Eq && op != term.Ne {
+		return a.order(op, b)
 	}
-	return a.order(op, b)
+	equal, _ := a.equal(b) // what a class stands for is a scalar
+	if op == term.Ne {
+		return equal.not()
+	}
+	return equal
 }
 
 // otherText is a text that is none of the constants.

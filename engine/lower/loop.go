@@ -1,6 +1,8 @@
 package lower
 
 import (
+	"slices"
+
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
@@ -22,9 +24,11 @@ func (in *Input) step(n int) bool {
 
 // mayGoOn looks at the bounds, and says when to look again.
 func (in *Input) mayGoOn() bool {
-	switch {
-	case in.steps > term.MaxRuleSteps:
-		in.hit = term.RuleSteps
+	switch others := in.spent - in.steps; {
+	case in.steps > term.MaxRuleSteps && others+term.MaxRuleSteps < term.MaxSteps:
+		// By how much it is exceeded may depend on Go's order of keys.
+		in.hit, in.steps = term.RuleSteps, term.MaxRuleSteps+1
+		in.spent = others + in.steps
 	case in.spent >= term.MaxSteps:
 		in.hit = term.AllSteps
 	case in.ctx != nil && in.ctx.Err() != nil:
@@ -35,6 +39,21 @@ func (in *Input) mayGoOn() bool {
 	}
 	in.hits = true
 	return false
+}
+
+// What putting a decision into words may take: a few times what it took itself
+// and some more; and to name more than the first element that decides a loop.
+const (
+	wordsPerStep = 3
+	stepsOfWords = 100_000
+	furtherSteps = 10_000
+)
+
+// Explain begins to put into words what was matched: what [Reasons] look at is
+// counted from here on.
+func (in *Input) Explain() {
+	in.spent = max(term.MaxSteps-stepsOfWords-wordsPerStep*in.took, 0)
+	in.further, in.look, in.hits = furtherSteps, in.spent-1, false
 }
 
 // Spend takes steps off what the decision may cost. It returns false if nothing
@@ -68,7 +87,7 @@ func compileLoop(t *term.Term, decisive Truth) test {
 	leaf, body, cost := t.Args[0].Leaf, compileTest(t.Args[1]), weight(t.Args[1])
 	switch t.Args[0].Kind {
 	case term.Map:
-		return compileKeyLoop(leaf, body, cost, decisive)
+		return compileKeyLoop(t.Args[1], leaf, cost, decisive)
 	case term.Texts:
 		return func(in *Input) Truth {
 			texts := leaf.Texts(in.action)
@@ -114,15 +133,30 @@ func compileLoop(t *term.Term, decisive Truth) test {
 }
 
 // compileKeyLoop is a loop over the keys of a free-form map; an absent one is
-// empty.
-func compileKeyLoop(leaf *shape.Leaf, body test, cost int, decisive Truth) test {
+// empty. Where what it asks of a key counts steps, it goes through them in order:
+// else what the steps are of which it ends would depend on Go's order, which
+// differs from call to call.
+func compileKeyLoop(t *term.Term, leaf *shape.Leaf, cost int, decisive Truth) test {
+	body, counts := compileTest(t), countsSteps(t)
 	return func(in *Input) Truth {
-		keys := leaf.Map(in.action)
-		if !in.step(len(keys) * cost) { // at once: the keys have no order
+		m := leaf.Map(in.action)
+		if !in.step(len(m) * cost) { // at once: not all keys may be looked at
 			return Error
 		}
 		out := decisive.not()
-		for key := range keys {
+		if counts {
+			for _, key := range in.sortedKeys(leaf) {
+				in.element.text = key
+				switch body(in) {
+				case decisive:
+					return decisive
+				case Error:
+					out = Error
+				}
+			}
+			return out
+		}
+		for key := range m {
 			in.element.text = key
 			switch body(in) {
 			case decisive:
@@ -133,6 +167,51 @@ func compileKeyLoop(leaf *shape.Leaf, body test, cost int, decisive Truth) test 
 		}
 		return out
 	}
+}
+
+// countsSteps reports whether deciding a term may take steps.
+func countsSteps(t *term.Term) bool {
+	counts := false
+	t.Walk(func(t *term.Term) bool {
+		switch t.Op {
+		case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge:
+			counts = counts || t.Args[0].Op != term.Const && t.Args[1].Op != term.Const
+		case term.In:
+			counts = counts || t.Args[1].Op != term.Const
+		case term.StartsWith, term.EndsWith, term.Contains, term.Size, term.Exists, term.All, term.Predicate, term.Opaque:
+			counts = true
+		}
+		return !counts
+	})
+	return counts
+}
+
+// sorted are the keys of a free-form map of the action, in order.
+type sorted struct {
+	leaf  *shape.Leaf
+	keys  []string
+	stamp uint32 // of the action they are of
+}
+
+// sortedKeys returns the keys of a free-form map in order. They are sorted once
+// for an action, so that its size bounds what that takes.
+func (in *Input) sortedKeys(leaf *shape.Leaf) []string {
+	i := slices.IndexFunc(in.sorted, func(s sorted) bool { return s.leaf == leaf })
+	if i < 0 {
+		i = len(in.sorted)
+		in.sorted = append(in.sorted, sorted{leaf: leaf})
+	}
+	s := &in.sorted[i]
+	if s.stamp != in.stamp {
+		clear(s.keys)
+		s.keys = s.keys[:0]
+		for key := range leaf.Map(in.action) {
+			s.keys = append(s.keys, key)
+		}
+		slices.Sort(s.keys)
+		s.stamp = in.stamp
+	}
+	return s.keys
 }
 
 func compileElement(field string) read {

@@ -3,6 +3,7 @@ package lower_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -285,6 +286,11 @@ func TestAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { m.Bind(ctx, a, &in); m.Match(&in, &out) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
+	small, found := lower.Build(rules[:2], lower.Options{}), len(out.Violations)
+	both := func() { small.Bind(ctx, a, &in); small.Match(&in, &out); m.Bind(ctx, a, &in); m.Match(&in, &out) }
+	if n := testing.AllocsPerRun(100, both); n > 0 || len(out.Violations) != found {
+		t.Errorf("by turns with another matcher %v allocations, violations %v", n, out.Violations)
+	}
 }
 
 func BenchmarkMatch(b *testing.B) {
@@ -559,6 +565,61 @@ func TestAbsentParameters(t *testing.T) {
 		m := lower.Build([]lower.Rule{given, absent}, lower.Options{BackEnd: back})
 		if diff := cmp.Diff([]lower.Violation{{Rule: 1}}, match(t, m, &mesh.Action{}).Violations); diff != "" {
 			t.Errorf("back end %d: rules violated (-want +got):\n%s", back, diff)
+		}
+	}
+}
+
+// TestComparisonsCount: what lists and objects hold counts when they are compared,
+// however deep it is, and what differs at once does not.
+func TestComparisonsCount(t *testing.T) {
+	t.Parallel()
+	numbers := make([]any, 20_000)
+	object := map[string]any{}
+	for i := range numbers {
+		numbers[i] = int64(i)
+		object[fmt.Sprint("k", i)] = int64(i)
+	}
+	long := strings.Repeat("x", 1<<20)
+	values := map[string]func() any{
+		"nested lists": func() any { return []any{slices.Clone(numbers)} },
+		"objects":      func() any { return map[string]any{"o": maps.Clone(object)} },
+		"texts":        func() any { return []any{long, "x" + long[1:], long[1:] + "x"} },
+	}
+	for name, value := range values {
+		for _, operator := range []string{"context.a%d == context.b", "!(context.a%d != context.b)"} {
+			a := &mesh.Action{Context: map[string]any{"b": value()}}
+			var rules []lower.Rule
+			for i := range 400 {
+				a.Context[fmt.Sprint("a", i)] = a.Context["b"]
+				rules = append(rules, lower.Rule{Require: compile(t, fmt.Sprintf(operator, i))})
+			}
+			m := lower.Build(rules, lower.Options{})
+			got := match(t, m, a)
+			if len(got.Violations) > 0 || len(got.Failures) < 100 || got.Failures[0].Bound != term.AllSteps {
+				t.Errorf("%s, %s: violations %d, failures %d of 400", name, operator, len(got.Violations), len(got.Failures))
+			}
+			a.Context["b"] = []any{"another", numbers}
+			if got := match(t, m, a); len(got.Failures) > 0 || len(got.Violations) != 400 {
+				t.Errorf("%s, %s: what differs at once: violations %d, failures %d", name, operator, len(got.Violations), len(got.Failures))
+			}
+		}
+	}
+}
+
+// TestObjectsCountAlike: an object may hold too much to compare, and a difference.
+// Which of them is found does not depend on the order of its keys.
+func TestObjectsCountAlike(t *testing.T) {
+	t.Parallel()
+	many := make([]any, term.MaxRuleSteps/8)
+	left, right := map[string]any{"differs": int64(1)}, map[string]any{"differs": int64(2)}
+	for i := range 3 {
+		left[fmt.Sprint("k", i)], right[fmt.Sprint("k", i)] = many, slices.Clone(many)
+	}
+	a := &mesh.Action{Context: map[string]any{"a": left, "b": right}}
+	m := lower.Build([]lower.Rule{{Require: compile(t, `context.a == context.b`)}}, lower.Options{})
+	for range 20 {
+		if got := match(t, m, a); len(got.Failures) != 1 || got.Failures[0].Bound != term.RuleSteps {
+			t.Fatalf("violations %v, failures %v", got.Violations, got.Failures)
 		}
 	}
 }

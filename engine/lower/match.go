@@ -45,8 +45,9 @@ func (m *Matcher) Demands(rule int) []Clause { return m.demands[rule] }
 
 // Input is an action that is ready to be matched, and the memory that matching
 // needs. The zero value is ready for [Matcher.Bind]. It belongs to one
-// goroutine and may be bound again and again, to any matcher; then it allocates
-// nothing.
+// goroutine and may be bound again and again, to any matcher: it allocates only
+// what the largest of them needs, and the keys of the largest map that a loop
+// goes through in order.
 type Input struct {
 	matcher *Matcher
 	action  *mesh.Action
@@ -57,8 +58,11 @@ type Input struct {
 	stamp   uint32       // of the binding
 	asked   uint32       // of the matching; a predicate is decided once for each
 	element element
+	sorted  []sorted
 	steps   int        // that the loops of a predicate took
 	spent   int        // steps that all predicates took
+	took    int        // that Match left spent
+	further int        // steps that are left to name more than one element of a loop
 	look    int        // at how many of these to look at the bounds
 	hit     term.Bound // that the predicate ran into
 	hits    bool       // any predicate did
@@ -71,16 +75,10 @@ type Input struct {
 // while the input is in use. ctx ends what takes long; nil never ends.
 func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
 	if in.matcher != m {
-		*in = Input{
-			matcher: m, places: make([]placeValue, len(m.slots)), bound: make([]uint32, len(m.slots)), memo: make([]uint32, len(m.slots)),
-			alive: in.alive, falses: in.falses,
-		}
+		in.matcher = m
+		in.places, in.bound, in.memo = sized(in.places, len(m.slots)), sized(in.bound, len(m.slots)), sized(in.memo, len(m.slots))
 	}
-	in.action, in.ctx = a, ctx
-	if in.stamp++; in.stamp == 0 {
-		clear(in.bound)
-		in.stamp = 1
-	}
+	in.take(ctx, a)
 	for _, k := range m.keys {
 		in.load(k)
 	}
@@ -95,6 +93,26 @@ func (m *Matcher) Bind(ctx context.Context, a *mesh.Action, in *Input) {
 			}
 		}
 	}
+}
+
+// sized returns a slice of that length, the same memory if it suffices. What is
+// left in it bears the stamp of another binding.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// take has the input be about an action, of which nothing is known yet.
+func (in *Input) take(ctx context.Context, a *mesh.Action) {
+	in.action, in.ctx = a, ctx
+	if in.stamp++; in.stamp == 0 {
+		clear(in.bound[:cap(in.bound)])
+		in.sorted = nil
+		in.stamp = 1
+	}
+	in.forget()
 }
 
 func (in *Input) load(slot int32) {
@@ -125,7 +143,13 @@ func (m *Matcher) slice(in *Input, shape sliceShape) *slice {
 
 // Release forgets the action, so that memory which is kept for another does not
 // keep it alive.
-func (in *Input) Release() { in.action, in.ctx, in.element = nil, nil, element{} }
+func (in *Input) Release() {
+	in.action, in.ctx, in.element = nil, nil, element{}
+	for i := range in.sorted {
+		clear(in.sorted[i].keys)
+		in.sorted[i].stamp = 0
+	}
+}
 
 // Action returns the action that is bound.
 func (in *Input) Action() *mesh.Action { return in.action }
@@ -168,9 +192,9 @@ const (
 
 // forget has every predicate decided anew.
 func (in *Input) forget() {
-	in.spent, in.look, in.hits = 0, 0, false
+	in.spent, in.took, in.look, in.hits = 0, 0, 0, false
 	if in.asked++; in.asked >= 1<<(32-memoBits) {
-		clear(in.memo)
+		clear(in.memo[:cap(in.memo)])
 		in.asked = 1
 	}
 }
@@ -270,6 +294,7 @@ func (m *Matcher) Match(in *Input, out *Matches) {
 	if len(out.visited) > 1 {
 		out.order()
 	}
+	in.took = in.spent
 }
 
 // order sorts what several blocks found.

@@ -3,7 +3,6 @@ package lower
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh"
@@ -53,8 +52,10 @@ func NewReasons(t *term.Term, definitions map[string]*term.Term) *Reasons {
 
 // Of returns the reasons for the value that the term has for the action that is
 // bound to in, each place once and in the order of the text. in must be an
-// input of a matcher that knows the predicates.
+// input of a matcher that knows the predicates. Where it takes more steps than
+// [Input.Explain] leaves, or nobody waits any more, lists are named as a whole.
 func (r *Reasons) Of(in *Input) []Reason {
+	in.hits = false // another term may have taken too many steps
 	var out []Reason
 	r.collect(in, &out)
 	in.element = element{}
@@ -66,25 +67,40 @@ func (t *Test) Reasons(ctx context.Context, a *mesh.Action) []Reason {
 	if t.reasons == nil {
 		t.reasons = NewReasons(t.term, t.definitions)
 	}
-	t.input.action, t.input.ctx = a, ctx
-	t.input.forget()
+	t.input.take(ctx, a)
+	t.input.Explain()
 	return t.reasons.Of(&t.input)
 }
 
 // Failed returns the part of the term that has no value for the action that is
-// bound to in, and because of which the term has none; nil if it has one. in is
-// as for [Reasons.Of].
+// bound to in, and because of which the term has none; nil if it has one, or if
+// that took too many steps to find out. in is as for [Reasons.Of].
 func (r *Reasons) Failed(in *Input) *term.Term {
-	in.steps = 0
-	if r.test(in) != Error {
+	in.hits = false
+	failed := r.failed(in)
+	in.element = element{}
+	if in.hits {
+		return nil
+	}
+	return failed
+}
+
+func (r *Reasons) failed(in *Input) *term.Term {
+	if r.truth(in) != Error || in.hits {
 		return nil
 	}
 	for _, p := range r.parts {
-		if failed := p.Failed(in); failed != nil {
+		if failed := p.failed(in); failed != nil {
 			return failed
 		}
 	}
 	return r.term
+}
+
+// truth decides the term, which may take the steps of a rule.
+func (r *Reasons) truth(in *Input) Truth {
+	in.steps = 0
+	return r.test(in)
 }
 
 func (r *Reasons) collect(in *Input, out *[]Reason) {
@@ -97,7 +113,7 @@ func (r *Reasons) collect(in *Input, out *[]Reason) {
 		r.collectJoin(in, out)
 	case term.Cond:
 		r.parts[0].collect(in, out)
-		switch r.parts[0].test(in) {
+		switch r.parts[0].truth(in) {
 		case True:
 			r.parts[1].collect(in, out)
 		case False:
@@ -112,6 +128,16 @@ func (r *Reasons) collect(in *Input, out *[]Reason) {
 	}
 }
 
+// collectAll names what the term looks at, whatever it is decided by.
+func (r *Reasons) collectAll(in *Input, out *[]Reason) {
+	if len(r.parts) == 0 {
+		r.collectReads(in, out)
+	}
+	for _, p := range r.parts {
+		p.collectAll(in, out)
+	}
+}
+
 func (r *Reasons) collectReads(in *Input, out *[]Reason) {
 	for _, read := range r.term.Reads() {
 		addReason(out, Reason{Field: read.Path(), Value: read.ValueIn(in.action)})
@@ -121,10 +147,10 @@ func (r *Reasons) collectReads(in *Input, out *[]Reason) {
 // collectMember names the element of a list that is the constant asked for.
 func (r *Reasons) collectMember(in *Input, out *[]Reason) {
 	a, list := r.term.Args[0], r.term.Args[1]
-	if a.Op == term.Const && list.Op == term.Read && list.Kind == term.Texts && r.test(in) == True {
-		for e, v := range elementsOf(list, in) {
+	if a.Op == term.Const && list.Op == term.Read && list.Kind == term.Texts && r.truth(in) == True {
+		for i, e := range elementsOf(list, in) {
 			if any(e.text) == a.Value {
-				addReason(out, v)
+				addReason(out, reasonAt(list, i, e, in))
 				return
 			}
 		}
@@ -140,13 +166,18 @@ func addReason(out *[]Reason, r Reason) {
 
 // collectJoin looks at what decides: one part that does, or else all of them.
 func (r *Reasons) collectJoin(in *Input, out *[]Reason) {
-	truth := r.test(in)
+	truth := r.truth(in)
 	alone := False
 	if r.term.Op == term.Or {
 		alone = True
 	}
 	for _, p := range r.parts {
-		switch v := p.test(in); {
+		v := p.truth(in)
+		if in.hits { // nobody knows
+			r.collectAll(in, out)
+			return
+		}
+		switch {
 		case truth == alone && v == alone, truth == Error && v == Error:
 			p.collect(in, out)
 			return
@@ -160,54 +191,84 @@ func (r *Reasons) collectJoin(in *Input, out *[]Reason) {
 // do.
 func (r *Reasons) collectLoop(in *Input, out *[]Reason) {
 	list := r.term.Args[0]
-	in.steps = 0
-	truth, decisive := r.test(in), True
+	truth, decisive := r.truth(in), True
 	if r.term.Op == term.All {
 		decisive = False
 	}
 	found := 0
-	if truth == decisive || truth == Error {
-		for e, v := range elementsOf(list, in) {
-			if in.element = e; r.body(in) != truth {
-				continue
-			}
-			if found++; found > maxReasons {
-				break
-			}
-			addReason(out, v)
-		}
+	if !in.hits && (truth == decisive || truth == Error) {
+		found = r.collectElements(in, truth, out)
 	}
 	if found == 0 {
 		addReason(out, Reason{Field: list.Path(), Value: list.ValueIn(in.action)})
 	}
 }
 
-// elementsOf are those of the list, or the keys of the map, that a loop runs over.
-func elementsOf(list *term.Term, in *Input) func(yield func(element, Reason) bool) {
-	path, leaf := list.Path(), list.Leaf
-	return func(yield func(element, Reason) bool) {
+// collectElements names the elements for which what a loop asks has that value,
+// and returns how many. The first takes no more steps than the loop did; for
+// others there are few.
+func (r *Reasons) collectElements(in *Input, truth Truth, out *[]Reason) int {
+	list, cost, found := r.term.Args[0], weight(r.term.Args[1]), 0
+	in.steps = 0
+	before := in.spent
+	for i, e := range elementsOf(list, in) {
+		if found > 0 {
+			in.further -= in.spent - before
+			before = in.spent
+		}
+		if found > 0 && in.further <= 0 || !in.step(cost) {
+			break
+		}
+		if in.element = e; r.body(in) != truth || in.hits {
+			continue
+		}
+		addReason(out, reasonAt(list, i, e, in))
+		if found++; found == maxReasons {
+			break
+		}
+		before = in.spent
+	}
+	return found
+}
+
+// elementsOf are those of the list, or the keys of the map, that a loop runs
+// over, with their place in it.
+func elementsOf(list *term.Term, in *Input) func(yield func(int, element) bool) {
+	leaf := list.Leaf
+	return func(yield func(int, element) bool) {
 		switch leaf.Kind {
 		case shape.Strings:
 			for i, text := range leaf.Texts(in.action) {
-				if !yield(element{text: text}, Reason{fmt.Sprintf("%s[%d]", path, i), text, path}) {
+				if !yield(i, element{text: text}) {
 					return
 				}
 			}
 		case shape.Structs:
 			findings := leaf.Findings(in.action)
 			for i := range findings {
-				if !yield(element{finding: &findings[i]}, Reason{fmt.Sprintf("%s[%d]", path, i), findings[i], path}) {
+				if !yield(i, element{finding: &findings[i]}) {
 					return
 				}
 			}
 		case shape.FreeForm:
-			m := leaf.Map(in.action)
-			for _, key := range slices.Sorted(maps.Keys(m)) {
-				read := &term.Term{Op: term.Key, Args: []*term.Term{list}, Name: key}
-				if !yield(element{text: key}, Reason{read.Path(), read.ValueIn(in.action), path}) {
+			for i, key := range in.sortedKeys(leaf) {
+				if !yield(i, element{text: key}) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// reasonAt names an element of [elementsOf].
+func reasonAt(list *term.Term, i int, e element, in *Input) Reason {
+	path := list.Path()
+	switch {
+	case e.finding != nil:
+		return Reason{fmt.Sprintf("%s[%d]", path, i), *e.finding, path}
+	case list.Leaf.Kind == shape.FreeForm:
+		read := &term.Term{Op: term.Key, Args: []*term.Term{list}, Name: e.text}
+		return Reason{read.Path(), read.ValueIn(in.action), path}
+	}
+	return Reason{fmt.Sprintf("%s[%d]", path, i), e.text, path}
 }

@@ -91,28 +91,25 @@ func valueOf(v any) value {
 	return value{}
 }
 
-// equal is CEL's ==: values of different types are not equal, numbers are
-// compared across types.
-func (v value) equal(w value) Truth {
+// equal is CEL's == of what is no list and no object: values of different types
+// are not equal, numbers are compared across types. It returns false for two
+// lists and two objects, which [Input.equal] compares.
+func (v value) equal(w value) (equal Truth, scalar bool) {
 	switch {
 	case v.kind == none || w.kind == none:
-		return Error
+		return Error, true
 	case v.kind == null || w.kind == null:
-		return truth(v.kind == w.kind)
+		return truth(v.kind == w.kind), true
 	case v.isNumber() && w.isNumber():
-		return truth(!v.isNaN() && !w.isNaN() && v.compareNumber(w) == 0)
+		return truth(!v.isNaN() && !w.isNaN() && v.compareNumber(w) == 0), true
 	case v.kind != w.kind:
-		return False
+		return False, true
+	case v.kind == boolean:
+		return truth(v.i == w.i), true
+	case v.kind == text:
+		return truth(v.text == w.text), true
 	}
-	switch v.kind {
-	case boolean:
-		return truth(v.i == w.i)
-	case text:
-		return truth(v.text == w.text)
-	case list:
-		return equalLists(v.any, w.any)
-	}
-	return equalObjects(v.any, w.any)
+	return Error, false
 }
 
 func (v value) isNumber() bool { return v.kind == integer || v.kind == float }
@@ -154,49 +151,6 @@ func elements(v any) (length int, at func(int) value) {
 	return 0, nil
 }
 
-// length is the number of elements of a list.
-func (v value) length() int {
-	switch v := v.any.(type) {
-	case []any:
-		return len(v)
-	case []string:
-		return len(v)
-	}
-	return 0
-}
-
-func equalLists(a, b any) Truth {
-	n, left := elements(a)
-	m, right := elements(b)
-	if n != m {
-		return False
-	}
-	for i := range n {
-		if t := left(i).equal(right(i)); t != True {
-			return t
-		}
-	}
-	return True
-}
-
-func equalObjects(a, b any) Truth {
-	left, _ := a.(map[string]any)
-	right, _ := b.(map[string]any)
-	if len(left) != len(right) {
-		return False
-	}
-	for k, v := range left {
-		w, ok := right[k]
-		if !ok {
-			return False
-		}
-		if t := valueOf(v).equal(valueOf(w)); t != True {
-			return t
-		}
-	}
-	return True
-}
-
 // order is <, <=, > and >=. Values of different types have none, and what is not
 // a number is neither less nor more than anything.
 func (v value) order(op term.Op, w value) Truth {
@@ -223,27 +177,6 @@ func (v value) order(op term.Op, w value) Truth {
 		return truth(c > 0)
 	}
 	return truth(c >= 0)
-}
-
-// in is membership in a list or among the keys of a map.
-func (v value) in(w value) Truth {
-	switch {
-	case v.kind == none:
-		return Error
-	case w.kind == list:
-		n, at := elements(w.any)
-		for i := range n {
-			if v.equal(at(i)) == True {
-				return True
-			}
-		}
-		return False
-	case w.kind == object && v.kind == text:
-		m, _ := w.any.(map[string]any)
-		_, ok := m[v.text]
-		return truth(ok)
-	}
-	return Error
 }
 
 // scalarSet is a list of texts and numbers, to be asked often.
