@@ -167,7 +167,10 @@ func FuzzExpression(f *testing.F) {
 		`context.tags.filter(t, t != "a").size() == 0 || has(context.text) && context.text.exists_one(k, k == "")`,
 		`["amount", "to"].all(a, a in tool.args)`, `tool.args.all(a, a in ["amount"] && a != "x")`, `context.exists(k, k.startsWith("a") || 1 / size(k) > 0)`,
 		`["eu", "us"].exists(r, data.region == r || data.region.endsWith("-" + r))`, `data.fields.exists(f, ["a", "b"].all(p, f.contains(p)))`,
-		`["a"].all(tool, tool in context) && [1, 2].exists(n, [n].all(m, m == n && tool.args.x == n))`, `["a", "b"].all(d, data.fields.exists(d, d == "a"))`} {
+		`["a"].all(tool, tool in context) && [1, 2].exists(n, [n].all(m, m == n && tool.args.x == n))`, `["a", "b"].all(d, data.fields.exists(d, d == "a"))`,
+		`(context.flag && true) == context.amount || !(!(tool.args.flag)) != context.flag`, `["a"].exists(k, context.amount) == tool.args.amount`,
+		`(has(context.flag) ? context.amount : context.number) > 4 || size(context.flag ? context.tags : context.text) == 3`,
+		`[1, 2].exists(n, (n == 1 ? context.text : context.amount) in [5, 500])`, `(context.flag || egress.tls ? context.flag && true : false) in context.list`} {
 		f.Add(seed, uint64(1))
 	}
 	compared := backends(f)
