@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -166,7 +167,10 @@ func FuzzExpression(f *testing.F) {
 		`context.tags.filter(t, t != "a").size() == 0 || has(context.text) && context.text.exists_one(k, k == "")`,
 		`["amount", "to"].all(a, a in tool.args)`, `tool.args.all(a, a in ["amount"] && a != "x")`, `context.exists(k, k.startsWith("a") || 1 / size(k) > 0)`,
 		`["eu", "us"].exists(r, data.region == r || data.region.endsWith("-" + r))`, `data.fields.exists(f, ["a", "b"].all(p, f.contains(p)))`,
-		`["a"].all(tool, tool in context) && [1, 2].exists(n, [n].all(m, m == n && tool.args.x == n))`, `["a", "b"].all(d, data.fields.exists(d, d == "a"))`} {
+		`["a"].all(tool, tool in context) && [1, 2].exists(n, [n].all(m, m == n && tool.args.x == n))`, `["a", "b"].all(d, data.fields.exists(d, d == "a"))`,
+		`(context.flag && true) == context.amount || !(!(tool.args.flag)) != context.flag`, `["a"].exists(k, context.amount) == tool.args.amount`,
+		`(has(context.flag) ? context.amount : context.number) > 4 || size(context.flag ? context.tags : context.text) == 3`,
+		`[1, 2].exists(n, (n == 1 ? context.text : context.amount) in [5, 500])`, `(context.flag || egress.tls ? context.flag && true : false) in context.list`} {
 		f.Add(seed, uint64(1))
 	}
 	compared := backends(f)
@@ -208,6 +212,50 @@ func TestEndsOfNumbers(t *testing.T) {
 			if difference != nil {
 				t.Error(difference)
 			}
+		}
+	}
+}
+
+// TestOperands compares the back ends over what is true or false, or a choice,
+// where any value may stand: beside values that only the run knows.
+func TestOperands(t *testing.T) {
+	t.Parallel()
+	compared := backends(t)
+	var actions []*enginetest.Action
+	for _, values := range []string{`"a":5,"b":5,"x":1,"l":[5,true]`, `"a":true,"b":true,"l":[true]`, `"a":true,"b":false,"x":1,"l":[]`, `"a":[1,2,3],"b":"abc","l":[5]`,
+		`"b":5`, `"a":5`, `"a":null,"b":null,"x":1`, `"a":7,"b":true,"l":[7]`} {
+		actions = append(actions, enginetest.NewAction(fmt.Appendf(nil, `{"action":{"type":"tool.call"},"data":{"categories":["x"]},"context":{%s}}`, values)))
+	}
+	truths := []string{"context.a && true", "context.a || false", "!(!(context.a))", "!context.a", "params.yes && context.a", "params.no || context.a", "context.a && context.b",
+		`["a"].exists(k, context.a)`, `["a"].all(k, !!context.a)`, `data.categories.exists(k, context.a)`, "[1].exists(k, params.yes && context.a)", "params.yes ? context.a && true : false",
+		"has(context.x) ? context.a && true : context.b || false"}
+	choices := []string{"has(context.x) ? context.a : context.b", "params.yes ? context.a : context.b", "params.yes ? (context.a && true) : context.b", "has(context.x) ? context.a : true",
+		"has(context.x) ? (has(context.l) ? context.a : context.b) : context.b", "has(context.x) ? (context.a && true) : context.b", "params.no ? context.a : has(context.x) ? 5 : context.b",
+		"has(context.x) ? null : context.b", "context.a ? context.a : context.b", "context.a || true ? context.a : context.b"}
+	var expressions []string
+	for _, x := range append(truths, choices...) {
+		for _, around := range []string{"(X) == context.b", "context.b != (X)", "(X) in context.l", "[X] == [context.b]", "(X) == (context.b && true)", "!(X)", "(X) && has(context.x)",
+			"(X ? context.a : context.b) == context.b", "context.l.exists(k, k == (X))", "[1].exists(k, (X) == context.b)", `data.categories.exists(c, c == "x" && (X) == context.b)`, "[X].all(k, k == context.b)"} {
+			expressions = append(expressions, strings.ReplaceAll(around, "X", x))
+		}
+	}
+	for _, x := range choices {
+		for _, around := range []string{"(X) == 5", "(X) > 4", "(X) != 7", "(X) in [5, 6]", "size(X) == 3", "[1, 2].exists(k, (k == 1 ? context.q : X) == 5)", `{"k": X}.k == 5`, "(X) == null", "(X) < (X) + 1"} {
+			expressions = append(expressions, strings.ReplaceAll(around, "X", x))
+		}
+	}
+	for some := range slices.Chunk(expressions, 20) { // few enough to look for the one that differs
+		var rules strings.Builder
+		for i, expression := range some {
+			fmt.Fprintf(&rules, "    - {id: r%d, require: '%s'}\n", i, expression)
+		}
+		policy := "version: \"3.0.0\"\nname: n\nparams:\n  yes: {type: boolean, default: true}\n  no: {type: boolean, default: false}\nrules:\n  custom:\n" + rules.String()
+		_, difference, err := enginetest.Compare(compared, 1, []enginetest.Source{{ID: "acme/operands", YAML: policy}}, actions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if difference != nil {
+			t.Fatal(difference)
 		}
 	}
 }

@@ -322,9 +322,11 @@ func (c *celWriter) paramTest() cel {
 
 func (c *celWriter) flagTest(path string) cel {
 	x := member("%s", path)
-	switch c.random.IntN(5) {
+	switch c.random.IntN(6) {
 	case 0:
 		return cel{"!" + x.text, unaryStrength}
+	case 3:
+		return c.joinedTest(x)
 	case 1:
 		return c.infix(x, pick(c.Generator, []string{"==", "!="}), member("%t", c.chance(50)))
 	case 2:

@@ -161,6 +161,12 @@ func (c *celWriter) dynamicTest(x cel, key string) cel {
 	if c.chance(20) {
 		key = pick(c.Generator, words["key"])
 	}
+	switch n := c.random.IntN(100); {
+	case n < 10:
+		x = c.chosen(x)
+	case n < 20:
+		return c.joinedTest(x)
+	}
 	switch key {
 	case "amount":
 		return c.dynamicNumberTest(x)

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"unicode"
 
@@ -181,7 +182,7 @@ func beginOf(a *ast.AST, x ast.Expr) int {
 			return min(begin, beginOf(a, call.Args()[0]))
 		}
 	case ast.IdentKind:
-		if predicate, ok := cutPrefix(x.AsIdent(), predicateMark); ok {
+		if predicate, ok := strings.CutPrefix(x.AsIdent(), predicateMark); ok {
 			return max(begin-len(predicate), 0)
 		}
 	case ast.ComprehensionKind:

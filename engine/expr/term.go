@@ -2,6 +2,7 @@ package expr
 
 import (
 	"maps"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -56,10 +57,12 @@ func (c *converter) local(name string) bool {
 	return constant || c.loop != "" && name == c.loop
 }
 
-// boolean converts a node that stands where a truth value is needed.
+// boolean converts a node that stands where a truth value is needed: what has
+// another value there is an error, of a rule as of an operand of &&.
 func (c *converter) boolean(x ast.Expr) *term.Term {
-	if t := c.term(x); t != nil {
-		return t
+	t := c.truth(x)
+	if t != nil {
+		return c.placed(t, x)
 	}
 	if len(c.constants) > 0 {
 		return nil // cel-go does not know them
@@ -67,10 +70,27 @@ func (c *converter) boolean(x ast.Expr) *term.Term {
 	return c.opaque(x)
 }
 
-// term converts a node; nil if the engine's form has no words for it.
+func (c *converter) truth(x ast.Expr) *term.Term {
+	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.Conditional {
+		return c.conditional(x.AsCall().Args(), term.Dyn)
+	}
+	return c.convert(x)
+}
+
+// term converts a node that stands where any value may, as an operand of ==; nil
+// if the engine's form has no words for it. It has none for x && true and its
+// like, which is folded to x, where x need not be a truth value.
 func (c *converter) term(x ast.Expr) *term.Term {
 	t := c.convert(x)
-	if t != nil && t.Offset == 0 { // else it is a part of x, which knows its place
+	if t == nil || t.Kind != term.Bool && t.Op != term.Fail && c.kind(x) == term.Bool {
+		return nil
+	}
+	return c.placed(t, x)
+}
+
+// placed notes where the node is that a term was made of.
+func (c *converter) placed(t *term.Term, x ast.Expr) *term.Term {
+	if t.Offset == 0 { // else it is a part of x, which knows its place
 		t.Offset = beginOf(c.ast, x)
 	}
 	return t
@@ -149,20 +169,13 @@ func (c *converter) ident(name string) *term.Term {
 	} else if c.loop != "" && name == c.loop {
 		return c.element("", false)
 	}
-	if predicate, ok := cutPrefix(name, predicateMark); ok {
+	if predicate, ok := strings.CutPrefix(name, predicateMark); ok {
 		return &term.Term{Op: term.Predicate, Kind: term.Bool, Name: predicate}
 	}
 	if leaf := shape.LeafAt(name); leaf != nil {
 		return read(leaf)
 	}
 	return nil
-}
-
-func cutPrefix(s, prefix string) (string, bool) {
-	if len(s) > len(prefix) && s[:len(prefix)] == prefix {
-		return s[len(prefix):], true
-	}
-	return "", false
 }
 
 var leafKinds = map[shape.Kind]term.Kind{
@@ -312,7 +325,7 @@ func (c *converter) call(x ast.Expr) *term.Term {
 		}
 		return nil
 	case operators.Conditional:
-		return c.conditional(args)
+		return c.conditional(args, term.Bool)
 	case operators.Index:
 		return c.index(args)
 	case operators.Negate:
@@ -342,10 +355,12 @@ func (c *converter) logical(function string, args []ast.Expr) *term.Term {
 	return term.Disjunction(terms...)
 }
 
-// conditional converts a choice between truth values.
-func (c *converter) conditional(args []ast.Expr) *term.Term {
-	for _, a := range args {
-		if k := c.kind(a); k != term.Bool && k != term.Dyn {
+// conditional converts a choice between truth values. A kind of [term.Dyn] says
+// that values which only the run knows are taken for some, as where a truth value
+// is needed.
+func (c *converter) conditional(args []ast.Expr, branches term.Kind) *term.Term {
+	for _, a := range args[1:] {
+		if k := c.kind(a); k != term.Bool && k != branches {
 			return nil
 		}
 	}

@@ -139,7 +139,10 @@ func kindOf(v any) Kind {
 // IsConst reports whether t is the boolean constant v.
 func (t *Term) IsConst(v bool) bool { return t.Op == Const && t.Value == v }
 
-// Negate returns the negation of a boolean term.
+// Negate returns the negation of a term that stands where a truth value is
+// needed. Of a negation that is what it negates, so that the result, as that of
+// [Conjunction] and [Disjunction], may be a value that only the run knows: it must
+// stand there as well, and is no operand of a comparison.
 func Negate(t *Term) *Term {
 	switch {
 	case t.Op == Not:
