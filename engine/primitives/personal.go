@@ -58,25 +58,26 @@ func Predicates() []Predicate {
 // PersonalData is the CEL that says personal data is in play: a category, the
 // resource or a finding says so. Where data is touched, absent categories say
 // so too; an empty list of categories asserts that no category applies. A
-// finding without a type counts, one with a count of 0 does not.
+// category that is an empty text and a finding without a type, or with an empty
+// one, might be any and count; a finding with a count of 0 does not.
 func PersonalData() string {
-	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase(PersonalCategories()) + `)` +
+	return `(has(data.categories) ? data.categories.exists(c, c == "" || c in ` + anyCase(PersonalCategories()) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type in ["pii_data", "phi_data"])` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && (!has(f.type) || f.type in ` + anyCase(PersonalFindings()) + `)))`
+		` && (!has(f.type) || f.type == "" || f.type in ` + anyCase(PersonalFindings()) + `)))`
 }
 
 // HealthData is the CEL that says health information of a person is in play,
 // protected health information in the words of 45 CFR 160.103. Absent
-// categories, empty ones and findings, also those without a type, count as in
-// [PersonalData].
+// categories, empty lists and empty texts of them and findings, also those
+// without a type, count as in [PersonalData].
 func HealthData() string {
-	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
+	return `(has(data.categories) ? data.categories.exists(c, c == "" || c in ` + anyCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type == "phi_data")` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && (!has(f.type) || f.type in ` + anyCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `)))`
+		` && (!has(f.type) || f.type == "" || f.type in ` + anyCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `)))`
 }
 
 // touchesData is the CEL of the actions on which absent categories count as
