@@ -51,7 +51,7 @@ func (p *parser) checkEmpty(n *yaml.Node, cel string) {
 	for _, at := range regexp.MustCompile(`!has\(([A-Za-z.]+)\)`).FindAllStringSubmatchIndex(cel, -1) {
 		path, rest := cel[at[2]:at[3]], cel[at[1]:]
 		takesEmpty := func(alternative string) bool { return strings.HasPrefix(rest, " || "+alternative) }
-		if isText(path) && !takesEmpty(path+` == ""`) && !takesEmpty(path+` != "`) && !takesEmpty("!("+path+" in [") {
+		if isText(path) && !takesEmpty(path+` == ""`) && !takesEmpty(path+` != "`) && !takesEmpty("!("+path+" in [") && !takesEmpty(path+` in ["", `) {
 			p.report(n, `!has(%s) must be followed by || %s == "", since an empty text is not stated either`, path, path)
 		}
 	}
