@@ -297,7 +297,7 @@ func TestEmptyTextsAreNotStated(t *testing.T) {
 				program := programs(t, c.Values)
 				for _, path := range readBy(program) {
 					empty, absent := emptyAt(path)
-					if empty == nil {
+					if empty == nil || p.ID == "data_minimization.max_fields" && path == "data.fields" { // which counts them
 						continue
 					}
 					want, r := decide(t, program, changed(c.Action, path, absent))
@@ -331,7 +331,7 @@ func emptyAt(path string) (empty, absent any) {
 	switch leaf := shape.LeafAt(path); {
 	case path == "content.findings":
 		return []any{map[string]any{"type": "", "count": 1}}, []any{map[string]any{"count": 1}}
-	case path == "data.categories":
+	case leaf != nil && leaf.Kind == shape.Strings:
 		return []any{""}, nil
 	case leaf != nil && leaf.Kind == shape.String && !leaf.Field.Required:
 		return "", nil
