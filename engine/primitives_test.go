@@ -281,6 +281,64 @@ func TestEmptyTextsNeverSatisfy(t *testing.T) {
 	}
 }
 
+// TestEmptyTextsAreNotStated gives every text that a rule reads, whether a case
+// states it or not, as an empty one and leaves it out. What the rule looks at and
+// refuses without the text, it refuses with an empty one.
+func TestEmptyTextsAreNotStated(t *testing.T) {
+	t.Parallel()
+	for _, p := range primitives.All() {
+		if p.ID == "operations.required_inputs.*" { // which asks whether anything was said
+			continue
+		}
+		t.Run(p.ID, func(t *testing.T) {
+			t.Parallel()
+			programs := programsOf(p)
+			for _, c := range p.Cases {
+				program := programs(t, c.Values)
+				for _, path := range readBy(program) {
+					empty, absent := emptyAt(path)
+					if empty == nil || p.ID == "data_minimization.max_fields" && path == "data.fields" { // which counts them
+						continue
+					}
+					want, r := decide(t, program, changed(c.Action, path, absent))
+					looked := want == primitives.Violated || len(r.Obligations) > 0
+					if got, _ := decide(t, program, changed(c.Action, path, empty)); looked && got != want {
+						t.Errorf("%s, with an empty %s, is %s and without %s", c.Name, path, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// readBy returns the paths that the one rule of a program reads, and those that
+// the predicates read.
+func readBy(p *Program) []string {
+	rule := p.policies[0].rules[0]
+	paths := []string{"data.categories", "content.findings"}
+	for _, x := range []*expr.Expr{rule.when, rule.require} {
+		if x != nil {
+			paths = append(paths, x.Reads()...)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// emptyAt returns what says nothing at a path of an action though it is there,
+// and what says nothing by absence; nothing where no texts are.
+func emptyAt(path string) (empty, absent any) {
+	switch leaf := shape.LeafAt(path); {
+	case path == "content.findings":
+		return []any{map[string]any{"type": "", "count": 1}}, []any{map[string]any{"count": 1}}
+	case leaf != nil && leaf.Kind == shape.Strings:
+		return []any{""}, nil
+	case leaf != nil && leaf.Kind == shape.String && !leaf.Field.Required:
+		return "", nil
+	}
+	return nil, nil
+}
+
 // valueAt returns the value of an action at a path.
 func valueAt(v any, path string) any {
 	for name := range strings.SplitSeq(path, ".") {

@@ -22,7 +22,8 @@ var (
 )
 
 // personal reports whether personal data is in play. Health information is
-// personal. A finding that does not say what was found is taken for both.
+// personal. A category that is an empty text, and a finding that does not say
+// what was found, are taken for both.
 func personal(a facts) bool {
 	return inPlay(a, slices.Concat(personalCategories, healthCategories), slices.Concat(personalFindings, healthFindings), "pii_data", "phi_data")
 }
@@ -39,7 +40,7 @@ func inPlay(a facts, categories, findings []string, resources ...string) bool {
 		text, _ := v.(string)
 		return slices.ContainsFunc(names, func(name string) bool { return spelled(text, name) })
 	}
-	if slices.ContainsFunc(stated, func(v any) bool { return named(v, categories) }) {
+	if slices.ContainsFunc(stated, func(v any) bool { return v == "" || named(v, categories) }) {
 		return true
 	}
 	if resource, _ := a.text("resource.type"); slices.Contains(resources, resource) {
@@ -51,7 +52,7 @@ func inPlay(a facts, categories, findings []string, resources ...string) bool {
 		if finding["count"] != nil && same(finding["count"], int64(0)) {
 			return false // looked for and not found
 		}
-		if finding["type"] == nil {
+		if finding["type"] == nil || finding["type"] == "" {
 			return true
 		}
 		return named(finding["type"], findings)

@@ -1,11 +1,13 @@
 package primitives
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 )
 
@@ -30,6 +32,8 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 	p.checkVocabulary(n, of)
 	p.checkContrary(n, of)
 	p.checkExample(n, of)
+	p.checkEmpty(yamldoc.Get(n, "when"), of.When)
+	p.checkEmpty(yamldoc.Get(n, "require"), of.Require)
 	types := valueTypes(of)
 	for _, o := range of.Obligations {
 		for _, property := range o.Properties {
@@ -38,6 +42,33 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 			}
 		}
 	}
+}
+
+// checkEmpty refuses CEL that means something by the absence of a text and takes
+// an empty one for a text like others: a rule about one tool would not look at a
+// call of the tool "".
+func (p *parser) checkEmpty(n *yaml.Node, cel string) {
+	for _, at := range regexp.MustCompile(`!has\(([A-Za-z.]+)\)`).FindAllStringSubmatchIndex(cel, -1) {
+		path, rest := cel[at[2]:at[3]], cel[at[1]:]
+		takesEmpty := func(alternative string) bool { return strings.HasPrefix(rest, " || "+alternative) }
+		if isText(path) && !takesEmpty(path+` == ""`) && !takesEmpty(path+` != "`) && !takesEmpty("!("+path+" in [") && !takesEmpty(path+` in ["", `) {
+			p.report(n, `!has(%s) must be followed by || %s == "", since an empty text is not stated either`, path, path)
+		}
+	}
+}
+
+// isText reports whether the path leads to a text of the action, or of a finding
+// that a loop looks at.
+func isText(path string) bool {
+	if leaf := shape.LeafAt(path); leaf != nil {
+		return leaf.Kind == shape.String
+	}
+	variable, name, _ := strings.Cut(path, ".")
+	finding := shape.At([]string{"content", "findings"})
+	if variable == "rule" || finding == nil || finding.Field(name) == nil {
+		return false
+	}
+	return finding.Field(name).Kind == shape.String
 }
 
 func (p *parser) checkUnless(n *yaml.Node, of *Primitive) {

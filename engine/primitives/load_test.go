@@ -82,6 +82,8 @@ func TestParse(t *testing.T) {
 		{"a number that is an action type", "each: [currency]", "each: [currency]\n    vocabulary: {amount: action_type}", "amount is neither a key nor a parameter that holds texts"},
 		{"a vocabulary that nobody has", "each: [currency]", "each: [currency]\n    vocabulary: {currency: currency}", "there is no vocabulary currency"},
 		{"nothing contrary", "value: {type: flag, narrows: \"on\"}", "value: {type: flag, narrows: \"on\"}\n    contrary: shop.open", "shop.open is no list of what is allowed"},
+		{"an empty text that counts as another", "looks_at: [tool.call]", "looks_at: [tool.call]\n    when: (!has(tool.name) || tool.name == rule.currency)", `!has(tool.name) must be followed by || tool.name == ""`},
+		{"an empty type of a finding", "require: has(environment)", "require: 'content.findings.all(f, !has(f.type) || f.type in [\"EMAIL\"])'", `!has(f.type) must be followed by || f.type == ""`},
 		{"no flag", "value: {type: flag, narrows: \"on\"}", "value: {type: flag, narrows: \"on\"}\n    unless: shop.shut", "shop.shut is no flag"},
 	}
 	for _, tt := range tests {

@@ -58,35 +58,38 @@ func Predicates() []Predicate {
 // PersonalData is the CEL that says personal data is in play: a category, the
 // resource or a finding says so. Where data is touched, absent categories say
 // so too; an empty list of categories asserts that no category applies. A
-// finding without a type counts, one with a count of 0 does not.
+// category that is an empty text and a finding without a type, or with an empty
+// one, might be any and count; a finding with a count of 0 does not.
 func PersonalData() string {
-	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase(PersonalCategories()) + `)` +
+	return `(has(data.categories) ? data.categories.exists(c, c in ` + orEmpty(PersonalCategories()) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type in ["pii_data", "phi_data"])` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && (!has(f.type) || f.type in ` + anyCase(PersonalFindings()) + `)))`
+		` && (!has(f.type) || f.type in ` + orEmpty(PersonalFindings()) + `)))`
 }
 
 // HealthData is the CEL that says health information of a person is in play,
 // protected health information in the words of 45 CFR 160.103. Absent
-// categories, empty ones and findings, also those without a type, count as in
-// [PersonalData].
+// categories, empty lists and empty texts of them and findings, also those
+// without a type, count as in [PersonalData].
 func HealthData() string {
-	return `(has(data.categories) ? data.categories.exists(c, c in ` + anyCase([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
+	return `(has(data.categories) ? data.categories.exists(c, c in ` + orEmpty([]string{"phi", "ephi", "health", "psychotherapy_notes"}) + `)` +
 		` : ` + touchesData + `)` +
 		` || (has(resource.type) && resource.type == "phi_data")` +
 		` || (has(content.findings) && content.findings.exists(f, (!has(f.count) || f.count > 0)` +
-		` && (!has(f.type) || f.type in ` + anyCase([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `)))`
+		` && (!has(f.type) || f.type in ` + orEmpty([]string{"MEDICAL_RECORD_NUMBER", "MRN", "HEALTH_PLAN_NUMBER", "UK_NHS", "NHS_NUMBER"}) + `)))`
 }
 
 // touchesData is the CEL of the actions on which absent categories count as
 // personal data: all data.*, also a vendor's own, memory.write and egress.
 const touchesData = `(action.type.startsWith("data.") || action.type in ["` + mesh.TypeMemoryWrite + `", "` + mesh.TypeEgress + `"])`
 
-// anyCase is a CEL list of the words in lower case, in upper case and
-// capitalized: a category that is spelled "Pii" must not pass for none.
-func anyCase(words []string) string {
-	var all []string
+// orEmpty is a CEL list of the words in lower case, in upper case and
+// capitalized, since a category that is spelled "Pii" must not pass for none, and
+// of the empty text, which might stand for any of them. As one list it takes no
+// longer than the words alone.
+func orEmpty(words []string) string {
+	all := []string{""}
 	for _, w := range words {
 		all = append(all, spellings(w)...)
 	}
