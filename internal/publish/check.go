@@ -49,10 +49,14 @@ func Check(ctx context.Context, b *bundle.Bundle, controls policy.ControlIndex) 
 	if err != nil {
 		return &Report{Findings: []mesh.Finding{}}, err
 	}
+	var reader cases.Reader
 	var suites []*cases.Suite
 	var findings []mesh.Finding
 	for _, f := range b.Tests() {
-		suite, found := parseCases(f.Title, f.Title, f.Data)
+		suite, found := parseCases(ctx, &reader, f.Title, f.Title, f.Data)
+		if err := ctx.Err(); err != nil {
+			return &Report{Findings: []mesh.Finding{}}, fmt.Errorf("reading the cases of %s: %w", b.Config.Ref(), err)
+		}
 		findings = append(findings, found...)
 		if suite != nil {
 			suites = append(suites, suite)
