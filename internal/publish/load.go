@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,10 +80,9 @@ func Load(ctx context.Context, name string, opts LoadOptions) (*Source, []mesh.F
 	source := l.source()
 	if mesh.HasErrors(l.findings) {
 		l.findings = append(l.findings, l.meaning()...)
-		sortFindings(l.findings)
 		source = nil
 	}
-	return source, l.findings, nil
+	return source, yamldoc.Bound(yamldoc.InOrder(l.findings)), nil
 }
 
 // parseRef reads "namespace/name:version"; empty is nothing.
@@ -271,13 +269,6 @@ func lintSuites(suites []*cases.Suite, doc *policy.Document) []mesh.Finding {
 		out = append(out, s.Lint(doc)...)
 	}
 	return out
-}
-
-// sortFindings orders findings by place.
-func sortFindings(findings []mesh.Finding) {
-	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
-	})
 }
 
 // parseCases reads a file of cases and checks that it is about the bundle's

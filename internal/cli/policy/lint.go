@@ -18,6 +18,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
@@ -96,7 +97,7 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 		result.Findings = append(result.Findings, findings...)
 	}
 	progress.Done()
-	result.Findings = inOrder(result.Findings)
+	result.Findings = yamldoc.InOrder(result.Findings)
 	for _, f := range result.Findings {
 		if f.Level == mesh.LevelError {
 			result.Errors++
@@ -104,6 +105,7 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 			result.Warnings++
 		}
 	}
+	result.Findings = yamldoc.Bound(result.Findings)
 	result.OK = result.Errors == 0 && failed == nil
 	if err := printLint(env, opts, result, failed); err != nil {
 		return err
@@ -318,13 +320,11 @@ func readSource(file string) ([]byte, error) {
 	return src, nil
 }
 
-// inOrder sorts findings by place and leaves each once: a file is reached both
-// by itself and through its bundle.yaml.
+// inOrder is what is printed of findings: by place, each once, for a file is
+// reached both by itself and through its bundle.yaml, and of each file so many as
+// people read.
 func inOrder(findings []mesh.Finding) []mesh.Finding {
-	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
-	})
-	return slices.Compact(findings)
+	return yamldoc.Bound(yamldoc.InOrder(findings))
 }
 
 // plural returns "1 error" or "2 errors".
