@@ -53,14 +53,17 @@ func (l *lone) read(ctx context.Context, name string, itself bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l.report.Findings = append(l.report.Findings, findings...)
 	if suite == nil {
+		l.report.Findings = append(l.report.Findings, findings...)
 		if itself {
 			return unrunnable(name, l.report.Findings)
 		}
 		return nil
 	}
 	about := filepath.Join(filepath.Dir(name), filepath.FromSlash(suite.Policy))
+	if itself || suite.Policy == "" || about == filepath.Clean(l.policy) {
+		l.report.Findings = append(l.report.Findings, findings...) // else they are another policy's
+	}
 	if itself && suite.Policy == "" {
 		if about = bundledPolicy(name); about == "" {
 			return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not say which policy its cases are for", name).WithHint("write `policy: policy.yaml` into it").WithFindings(findings)
