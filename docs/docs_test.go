@@ -143,7 +143,7 @@ func TestCasesPass(t *testing.T) {
 			if !strings.HasPrefix(b.text, "policy: ") || b.language != "yaml" {
 				continue
 			}
-			suite, findings := cases.Parse(b.name, []byte(b.text))
+			suite, findings := cases.Parse(t.Context(), b.name, []byte(b.text))
 			for _, f := range findings {
 				t.Errorf("%s: %s", b.name, f)
 			}

@@ -24,7 +24,7 @@ func casesOf(t testing.TB, name string) *cases.Suite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	suite, findings := cases.Parse(path, src)
+	suite, findings := cases.Parse(t.Context(), path, src)
 	if suite == nil {
 		t.Fatalf("findings: %v", findings)
 	}

@@ -52,7 +52,7 @@ func TestSections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	suite, findings := cases.Parse(path, src)
+	suite, findings := cases.Parse(t.Context(), path, src)
 	if suite == nil {
 		t.Fatalf("findings: %v", findings)
 	}

@@ -43,7 +43,7 @@ func load(t *testing.T, name string) *publish.Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, findings, err := publish.Load(name, publish.LoadOptions{Controls: catalog})
+	source, findings, err := publish.Load(t.Context(), name, publish.LoadOptions{Controls: catalog})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func packSuites(t *testing.T, name string) []*cases.Suite {
 		if err != nil {
 			t.Fatal(err)
 		}
-		suite, findings := cases.Parse(file, src)
+		suite, findings := cases.Parse(t.Context(), file, src)
 		for _, f := range findings {
 			t.Errorf("%s", f)
 		}

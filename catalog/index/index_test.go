@@ -175,7 +175,7 @@ func pack(t *testing.T, version string, edit func(files map[string]string)) *bun
 			t.Fatal(err)
 		}
 	}
-	src, findings, err := publish.Load(dir, publish.LoadOptions{})
+	src, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{})
 	if err != nil || mesh.HasErrors(findings) {
 		t.Fatal(err, findings)
 	}

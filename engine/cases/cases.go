@@ -27,10 +27,16 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
-// MaxActions bounds the actions of one file, in bytes of JSON once each case is
-// merged over base: a large base times many cases would fill the memory. The
-// schema bounds the cases of a file to 5,000.
-const MaxActions = 16 << 20
+// Bounds of a file of cases. Those of its actions count what each case is merged
+// of, base and given: a large base times many cases would fill the memory, and
+// keep whoever checks them busy. The files of a bundle together hold as much as
+// [FullFiles] that are full; see [Reader].
+const (
+	MaxCases   = 5_000
+	MaxValues  = 1_000_000 // values and keys of the actions
+	MaxActions = 16 << 20  // bytes of text of the actions
+	FullFiles  = 4
+)
 
 // Suite is one file of cases. It is immutable.
 type Suite struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 
 func TestParseMergesOverBase(t *testing.T) {
 	t.Parallel()
-	s, findings := cases.Parse("p_test.yaml", []byte(`
+	s, findings := cases.Parse(t.Context(), "p_test.yaml", []byte(`
 policy: ../policy.yaml
 base:
   action: {type: data.read, name: n}
@@ -90,7 +91,7 @@ func TestParseFindings(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, findings := cases.Parse("c.yaml", []byte(tt.src))
+			s, findings := cases.Parse(t.Context(), "c.yaml", []byte(tt.src))
 			if s != nil || !mesh.HasErrors(findings) {
 				t.Fatalf("Parse = %v, %v, want errors", s, findings)
 			}
@@ -109,14 +110,69 @@ func TestParseFindings(t *testing.T) {
 	}
 }
 
+// many is a file of n cases with that base, which give nothing themselves.
+func many(base string, n int) string {
+	var src strings.Builder
+	src.WriteString("base: {action: {type: x}, " + base + "}\ncases:\n")
+	for i := range n {
+		fmt.Fprintf(&src, "  - {name: c%d, want: {allowed: true}}\n", i)
+	}
+	return src.String()
+}
+
+// TestParseBoundsTheActions has files that are small by themselves: what they
+// come to must be known before anything is done with it, of sound and of faulty
+// actions.
 func TestParseBoundsTheActions(t *testing.T) {
 	t.Parallel()
-	src := "base: {action: {type: x}, context: {a: " + strings.Repeat("a", 500_000) + "}}\ncases:\n"
-	for i := range 100 {
-		src += fmt.Sprintf("  - {name: c%d, want: {allowed: true}}\n", i)
+	numbers := "context: {a: [" + strings.Repeat("1,", 150_000) + "1]}"
+	tests := []struct{ name, src, want string }{
+		{"much text", many("context: {a: "+strings.Repeat("a", 500_000)+"}", 100), "too-large the file holds actions with more than 16777216 bytes of text, once merged with base"},
+		{"many values", many(numbers, 4_900), "too-large the file holds actions with more than 1000000 values, once merged with base"},
+		{"base at fault", many("unknwn: 1, "+numbers, 4_900), "unknown-key unknown key unknwn"},
+		{"every case at fault", strings.ReplaceAll(many(numbers, 900), ", want:", ", given: {action: {type: null}}, want:"), "missing-key the key type is missing\ntoo-large the file holds actions with more than 1000000 values, once merged with base"},
+		{"many cases", many("", cases.MaxCases+1), "too-large cases has 5001 elements, more than 5000"},
 	}
-	if s, findings := cases.Parse("c.yaml", []byte(src)); s != nil || len(findings) != 1 || findings[0].Rule != "too-large" {
-		t.Errorf("findings: %v", findings)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s, findings := cases.Parse(t.Context(), "c.yaml", []byte(tt.src))
+			var got []string
+			for _, f := range findings {
+				if line := f.Rule + " " + f.Message; !slices.Contains(got, line) {
+					got = append(got, line)
+				}
+			}
+			if s != nil || strings.Join(got, "\n") != tt.want {
+				t.Errorf("findings:\n%s\nwant:\n%s", strings.Join(got, "\n"), tt.want)
+			}
+		})
+	}
+}
+
+func TestReaderBoundsAllFiles(t *testing.T) {
+	t.Parallel()
+	src := []byte(many("", cases.MaxCases))
+	var r cases.Reader
+	for i := range cases.FullFiles {
+		if s, findings := r.Salvage(t.Context(), "c.yaml", src); len(findings) > 0 || len(s.Cases) == 0 {
+			t.Fatalf("file %d: %v", i, findings)
+		}
+	}
+	for range 2 {
+		s, findings := r.Salvage(t.Context(), "c.yaml", src)
+		if len(s.Cases) > 0 || len(findings) != 1 || findings[0].Message != "the files of cases together hold more than 20000 cases" {
+			t.Errorf("findings: %v", findings)
+		}
+	}
+}
+
+func TestParseStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, findings := cases.Parse(ctx, "c.yaml", []byte(many("", 3))); s != nil || len(findings) > 0 {
+		t.Errorf("a suite of %d cases, findings: %v", len(s.Cases), findings)
 	}
 }
 
@@ -172,7 +228,7 @@ func TestRun(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, findings := cases.Parse("c.yaml", []byte("base: {action: {type: egress}}\ncases:\n  - name: c\n    given: {"+tt.given+"}\n    want: "+tt.want+"\n"))
+			s, findings := cases.Parse(t.Context(), "c.yaml", []byte("base: {action: {type: egress}}\ncases:\n  - name: c\n    given: {"+tt.given+"}\n    want: "+tt.want+"\n"))
 			if s == nil {
 				t.Fatalf("findings: %v", findings)
 			}
@@ -190,7 +246,7 @@ func TestRun(t *testing.T) {
 
 func TestRunCoverage(t *testing.T) {
 	t.Parallel()
-	s, findings := cases.Parse("c.yaml", []byte(`
+	s, findings := cases.Parse(t.Context(), "c.yaml", []byte(`
 base: {action: {type: egress}, egress: {tls: true, host: a.example.com}}
 cases:
   - {name: a, want: {allowed: true}}
@@ -222,7 +278,7 @@ cases:
 
 func TestRunStopsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s, _ := cases.Parse("c.yaml", []byte("cases: [{name: a, given: {action: {type: x}}, want: {allowed: true}}]"))
+	s, _ := cases.Parse(t.Context(), "c.yaml", []byte("cases: [{name: a, given: {action: {type: x}}, want: {allowed: true}}]"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if report := cases.Run(ctx, program(t), []*cases.Suite{s}); report.OK() {
@@ -246,7 +302,7 @@ func FuzzParse(f *testing.F) {
 	}
 	p := program(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
-		s, findings := cases.Parse("f.yaml", src)
+		s, findings := cases.Parse(t.Context(), "f.yaml", src)
 		if (s == nil) != mesh.HasErrors(findings) {
 			t.Fatalf("suite %v beside findings %v", s, findings)
 		}
@@ -263,7 +319,7 @@ func ExampleRun() {
 		fmt.Println(err)
 		return
 	}
-	suite, findings := cases.Parse("egress_test.yaml", []byte(`
+	suite, findings := cases.Parse(context.Background(), "egress_test.yaml", []byte(`
 cases:
   - name: plain text is refused
     given: {action: {type: egress}, egress: {tls: false, host: a.example.com}}

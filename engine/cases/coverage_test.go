@@ -26,7 +26,7 @@ func compile(t testing.TB, rules string) *engine.Program {
 
 func suite(t testing.TB, src string) *cases.Suite {
 	t.Helper()
-	s, findings := cases.Parse("policy_test.yaml", []byte(src))
+	s, findings := cases.Parse(t.Context(), "policy_test.yaml", []byte(src))
 	if s == nil {
 		t.Fatalf("findings: %v", findings)
 	}

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,7 @@ var published = sync.OnceValue(func() []byte {
 	list := properties["cases"].(map[string]any)["items"].(map[string]any)["properties"].(map[string]any)
 	for _, part := range []any{properties["base"], list["given"]} {
 		described := part.(map[string]any)
-		described["additionalProperties"], described["properties"] = false, parts(action["properties"].(map[string]any))
+		described["additionalProperties"], described["properties"] = false, parts(action["properties"].(map[string]any), true)
 	}
 	out, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
@@ -46,27 +47,44 @@ var published = sync.OnceValue(func() []byte {
 })
 
 // parts returns the schemas of what an object may hold, each of a part: nothing
-// is required, and null removes.
-func parts(properties map[string]any) map[string]any {
+// is required, and null, where it may stand, removes.
+func parts(properties map[string]any, null bool) map[string]any {
 	out := make(map[string]any, len(properties))
 	for name, schema := range properties {
 		part := maps.Clone(schema.(map[string]any))
 		delete(part, "required")
-		if typ, ok := part["type"].(string); ok {
+		if typ, ok := part["type"].(string); ok && null {
 			part["type"] = []any{typ, "null"}
 		}
 		if inner, ok := part["properties"].(map[string]any); ok {
-			part["properties"] = parts(inner)
+			part["properties"] = parts(inner, null)
 		}
 		out[name] = part
 	}
 	return out
 }
 
+// schemas are what a file is checked against.
+type schemas struct {
+	file   *yamldoc.Schema
+	action *yamldoc.Schema
+	part   *yamldoc.Schema // of an action, without null
+}
+
 // compiledSchemas are embedded, so that a fault in them is one of the program;
 // the tests compile them.
-var compiledSchemas = sync.OnceValues(func() (file, action *yamldoc.Schema) {
-	return mustCompile(casesSchema), mustCompile(policy.ActionSchema())
+var compiledSchemas = sync.OnceValue(func() schemas {
+	var action map[string]any
+	if err := json.Unmarshal(policy.ActionSchema(), &action); err != nil {
+		panic(err)
+	}
+	delete(action, "required")
+	action["properties"] = parts(action["properties"].(map[string]any), false)
+	part, err := json.Marshal(action)
+	if err != nil {
+		panic(err)
+	}
+	return schemas{file: mustCompile(casesSchema), action: mustCompile(policy.ActionSchema()), part: mustCompile(part)}
 })
 
 func mustCompile(src []byte) *yamldoc.Schema {
@@ -78,9 +96,10 @@ func mustCompile(src []byte) *yamldoc.Schema {
 }
 
 // Parse reads a file of cases and reports everything that is wrong with it at
-// once, in the order of the file. The suite is nil if any finding is an error.
-func Parse(file string, src []byte) (*Suite, []mesh.Finding) {
-	s, findings := Salvage(file, src)
+// once, in the order of the file. The suite is nil if any finding is an error, or
+// if ctx ended before the last case was read.
+func Parse(ctx context.Context, file string, src []byte) (*Suite, []mesh.Finding) {
+	s, findings := Salvage(ctx, file, src)
 	if mesh.HasErrors(findings) {
 		return nil, findings
 	}
@@ -89,27 +108,60 @@ func Parse(file string, src []byte) (*Suite, []mesh.Finding) {
 
 // Salvage is [Parse] for checking as much as possible at once: of a file with
 // errors it returns a suite without cases, which knows what they want. It is nil
-// where nothing can be made of the file.
-func Salvage(file string, src []byte) (*Suite, []mesh.Finding) {
+// where nothing can be made of the file, or ctx ended.
+func Salvage(ctx context.Context, file string, src []byte) (*Suite, []mesh.Finding) {
+	return new(Reader).Salvage(ctx, file, src)
+}
+
+// Reader reads the files of cases of one bundle and bounds them together. The
+// zero value is ready. It is for one goroutine.
+type Reader struct{ read amount }
+
+// amount is how much was read of cases.
+type amount struct{ cases, values, bytes int }
+
+func (a *amount) add(b amount) {
+	a.cases += b.cases
+	a.values += b.values
+	a.bytes += b.bytes
+}
+
+// beyond says what there is more of than so many files may hold; "" for nothing.
+func (a amount) beyond(files int) string {
+	switch {
+	case a.cases > files*MaxCases:
+		return fmt.Sprintf("more than %d cases", files*MaxCases)
+	case a.values > files*MaxValues:
+		return fmt.Sprintf("actions with more than %d values, once merged with base", files*MaxValues)
+	case a.bytes > files*MaxActions:
+		return fmt.Sprintf("actions with more than %d bytes of text, once merged with base", files*MaxActions)
+	}
+	return ""
+}
+
+// Salvage is the function [Salvage], for the next file of the bundle.
+func (r *Reader) Salvage(ctx context.Context, file string, src []byte) (*Suite, []mesh.Finding) {
 	doc, found := yamldoc.Mend(file, src)
 	if doc == nil {
 		return nil, found.List()
 	}
-	schema, _ := compiledSchemas()
-	p := parser{doc: doc, found: found, faults: map[*yaml.Node]bool{}, seen: map[mesh.Finding]bool{}, suite: &Suite{File: file}}
-	for _, n := range append(schema.Check(doc, doc.Root, found), doc.Unusable()...) {
+	p := parser{doc: doc, found: found, faults: map[*yaml.Node]bool{}, seen: map[mesh.Finding]bool{}, suite: &Suite{File: file}, before: r.read}
+	for _, n := range append(compiledSchemas().file.Check(doc, doc.Root, found), doc.Unusable()...) {
 		p.faults[n] = true
 	}
 	if doc.Root.Kind != yaml.MappingNode {
 		return nil, found.List()
 	}
-	p.base = yamldoc.Get(doc.Root, "base")
-	p.baseUnknown = p.faults[p.base] || p.base == nil && p.unknownKeys(doc.Root)
+	p.start()
 	if n := p.text(doc.Root, "policy"); n != nil {
 		p.suite.Policy = n.Value
 	}
 	if list := yamldoc.Get(doc.Root, "cases"); list != nil && list.Kind == yaml.SequenceNode {
-		p.cases(list.Content)
+		p.cases(ctx, list.Content)
+	}
+	r.read.add(p.read)
+	if ctx.Err() != nil {
+		return nil, found.List()
 	}
 	if found.HasErrors() {
 		p.suite.Cases = nil
@@ -121,11 +173,66 @@ type parser struct {
 	doc         *yamldoc.Document
 	found       *yamldoc.Findings
 	faults      map[*yaml.Node]bool   // what does not fit the schema
-	seen        map[mesh.Finding]bool // of actions: a fault in base is one of every case
+	seen        map[mesh.Finding]bool // of actions: one may be a fault of every case
 	base        *yaml.Node
-	baseUnknown bool // what cases start from is not known
-	size        int  // bytes of the actions so far
+	baseSize    amount
+	baseUnknown bool   // what cases start from is not known
+	before      amount // of the files read before this one
+	read        amount // of this one
+	full        bool   // more was there than is read
 	suite       *Suite
+}
+
+// start looks at what all cases start from. A fault there is said once, and of
+// the cases then only what they give is checked.
+func (p *parser) start() {
+	p.base = yamldoc.Get(p.doc.Root, "base")
+	p.baseUnknown = p.faults[p.base] || p.base == nil && p.unknownKeys(p.doc.Root)
+	if p.base == nil || p.baseUnknown {
+		return
+	}
+	faults := compiledSchemas().part.Check(p.doc, strip(p.base), p.found)
+	p.baseUnknown = len(faults) > 0
+	p.baseSize = sizeOf(p.base)
+}
+
+// sizeOf counts the values and keys of a value, and the bytes of their text.
+func sizeOf(n *yaml.Node) amount {
+	if n == nil {
+		return amount{}
+	}
+	size := amount{values: 1, bytes: len(n.Value)}
+	for _, child := range n.Content {
+		size.add(sizeOf(child))
+	}
+	return size
+}
+
+// fits counts what a case holds. It returns false, and says so once, where that
+// is more than is read.
+func (p *parser) fits(n, name *yaml.Node) bool {
+	if p.full {
+		return false
+	}
+	p.read.cases++
+	p.read.add(sizeOf(yamldoc.Get(n, "given")))
+	if !p.baseUnknown {
+		p.read.add(p.baseSize)
+	}
+	all := p.before
+	all.add(p.read)
+	own, together := p.read.beyond(1), all.beyond(FullFiles)
+	switch {
+	case own == "" && together == "":
+		return true
+	case p.read.cases > MaxCases: // which the schema says
+	case own != "":
+		p.report(name, "too-large", "the file holds "+own, "make base smaller, or split the file")
+	default:
+		p.report(name, "too-large", "the files of cases together hold "+together, "leave out cases, or make base smaller")
+	}
+	p.full = true
+	return false
 }
 
 func (p *parser) report(n *yaml.Node, rule, message, hint string) {
@@ -152,9 +259,12 @@ func (p *parser) unknownKeys(n *yaml.Node) bool {
 }
 
 // cases reads the cases as far as each can be understood.
-func (p *parser) cases(list []*yaml.Node) {
+func (p *parser) cases(ctx context.Context, list []*yaml.Node) {
 	names := map[string]int{}
 	for _, n := range list {
+		if ctx.Err() != nil {
+			return
+		}
 		if n.Kind != yaml.MappingNode {
 			continue
 		}
@@ -166,7 +276,7 @@ func (p *parser) cases(list []*yaml.Node) {
 		}
 		names[name.Value] = name.Line
 		c := Case{Name: name.Value, Position: p.doc.Position(name), Want: p.want(yamldoc.Get(n, "want"))}
-		if p.size <= MaxActions {
+		if p.fits(n, name) {
 			c.Action = p.action(n, name)
 		}
 		p.suite.Cases = append(p.suite.Cases, c)
@@ -191,8 +301,7 @@ func (p *parser) action(n, name *yaml.Node) *mesh.Action {
 		p.report(name, "missing-key", "the case gives no action, and there is no base", "add given with an action.type")
 		return nil
 	}
-	_, schema := compiledSchemas()
-	if found := schema.Validate(p.doc, merged); len(found) > 0 {
+	if found := compiledSchemas().action.Validate(p.doc, merged); len(found) > 0 {
 		for _, f := range found {
 			if baseMayHave := p.baseUnknown && f.Rule == "missing-key"; !p.seen[f] && !baseMayHave {
 				p.found.Add(f)
@@ -202,10 +311,6 @@ func (p *parser) action(n, name *yaml.Node) *mesh.Action {
 		return nil
 	}
 	data, err := json.Marshal(yamldoc.Value(merged))
-	if p.size += len(data); p.size > MaxActions {
-		p.report(name, "too-large", fmt.Sprintf("the actions of the cases have more than %d bytes in all", MaxActions), "make base smaller, or split the file")
-		return nil
-	}
 	var action *mesh.Action
 	if err == nil {
 		action, err = decode.Action(data)

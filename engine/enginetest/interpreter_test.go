@@ -108,7 +108,7 @@ func TestSectionsPassTheirCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	suite, findings := cases.Parse("sections_test.yaml", file)
+	suite, findings := cases.Parse(t.Context(), "sections_test.yaml", file)
 	if suite == nil {
 		t.Fatal(findings)
 	}

@@ -2,7 +2,6 @@ package primitives
 
 import (
 	"embed"
-
 	"fmt"
 	"io/fs"
 	"maps"

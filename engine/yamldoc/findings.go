@@ -16,8 +16,7 @@ const MaxFindings = 200
 // nothing.
 type Findings struct {
 	list []mesh.Finding
-	more int // that were found and are not in the list: none stands before those that are
-
+	more int // that were found and are not in the list: errors, and none stands before those that are
 }
 
 // Add adds findings.
@@ -43,27 +42,107 @@ func (f *Findings) Join(g *Findings) {
 }
 
 // List returns the findings in the order of the file, each once, and of more
-// than [MaxFindings] the first and how many more there are.
+// than [MaxFindings] the first and how many more there are; errors before
+// warnings.
 func (f *Findings) List() []mesh.Finding {
 	out := slices.Clone(f.list)
 	slices.SortStableFunc(out, func(a, b mesh.Finding) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
 	})
-	out = unique(out)
-	more := f.more + max(len(out)-MaxFindings, 0)
-	if more == 0 {
-		return out
+	var unsaid rest
+	if f.more > 0 {
+		unsaid = rest{f.more, mesh.LevelError}
 	}
-	last := mesh.Finding{Level: mesh.LevelWarning, Rule: "more-findings", Message: fmt.Sprintf("and %d more findings", more), Hint: "correct these first"}
-	if len(out) > MaxFindings {
-		last.Position = out[MaxFindings].Position
-	} else {
-		last.Position = out[len(out)-1].Position
+	return cut(unique(out), unsaid)
+}
+
+// InOrder sorts findings about several documents by place, and leaves each once.
+func InOrder(findings []mesh.Finding) []mesh.Finding {
+	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column, cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(findings)
+}
+
+// Bound leaves of the findings about each document, which are in order, as many
+// as [Findings.List] does: whoever joins what was found in several ways bounds
+// it anew.
+func Bound(inOrder []mesh.Finding) []mesh.Finding {
+	out := make([]mesh.Finding, 0, len(inOrder))
+	for len(inOrder) > 0 {
+		file, n := inOrder[0].File, 0
+		var before rest
+		var own []mesh.Finding
+		for ; n < len(inOrder) && inOrder[n].File == file; n++ {
+			if f := inOrder[n]; f.Rule == ruleMore {
+				before.join(f)
+			} else {
+				own = append(own, f)
+			}
+		}
+		out, inOrder = append(out, cut(own, before)...), inOrder[n:]
 	}
-	if f.more > 0 || mesh.HasErrors(out[min(len(out), MaxFindings):]) {
-		last.Level = mesh.LevelError
+	return out
+}
+
+// What a finding says of how many are left out.
+const (
+	ruleMore = "more-findings"
+	saysMore = "and %d more findings"
+)
+
+// rest is what is left out.
+type rest struct {
+	findings int
+	level    mesh.FindingLevel // of the worst
+}
+
+// join takes over what an earlier list left out. Of several lists it is probably
+// the same.
+func (r *rest) join(more mesh.Finding) {
+	var n int
+	if _, err := fmt.Sscanf(more.Message, saysMore, &n); err == nil {
+		r.findings = max(r.findings, n)
 	}
-	return append(out[:min(len(out), MaxFindings)], last)
+	r.worst(more)
+}
+
+func (r *rest) worst(f mesh.Finding) {
+	if r.level == "" || f.Level == mesh.LevelError {
+		r.level = f.Level
+	}
+}
+
+// cut leaves of the findings of a document the first, with errors before
+// warnings: who corrects what is listed must not believe that there is no more
+// than warnings. It says what it leaves out, beside what was before.
+func cut(inOrder []mesh.Finding, before rest) []mesh.Finding {
+	if len(inOrder) <= MaxFindings && before.findings == 0 {
+		return inOrder
+	}
+	failing := 0
+	for _, f := range inOrder {
+		if f.Level == mesh.LevelError {
+			failing++
+		}
+	}
+	room := map[bool]int{true: min(failing, MaxFindings), false: max(MaxFindings-failing, 0)}
+	kept := make([]mesh.Finding, 0, MaxFindings+1)
+	var at mesh.Position // of the first that is left out behind all that are kept
+	behind := false
+	for _, f := range inOrder {
+		if fails := f.Level == mesh.LevelError; room[fails] > 0 {
+			room[fails]--
+			kept, at, behind = append(kept, f), f.Position, false
+			continue
+		}
+		if !behind {
+			at, behind = f.Position, true
+		}
+		before.findings++
+		before.worst(f)
+	}
+	return append(kept, mesh.Finding{Position: at, Level: before.level, Rule: ruleMore, Message: fmt.Sprintf(saysMore, before.findings), Hint: "correct these first"})
 }
 
 // unique leaves out what is said twice of one place. Findings of a place stand

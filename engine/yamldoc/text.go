@@ -118,6 +118,11 @@ func unwanted(r rune, followed bool) (message, hint string) {
 
 var (
 	yamlErrorLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+	// parserError is an error of the parser's grammar, which counts lines from
+	// zero where the scanner counts them from one.
+	parserError = regexp.MustCompile(`^(did not find expected (<document start>|node content|'-' indicator|key|',' or '[\]}]')|found (undefined tag|duplicate %|incompatible YAML))`)
+	// openBracket is one about a bracket that is not closed where it should be.
+	openBracket   = regexp.MustCompile(`^did not find expected ',' or '([\]}])'`)
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
@@ -148,6 +153,9 @@ func syntaxError(file string, src []byte, err error) mesh.Finding {
 		message = m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
+			if parserError.MatchString(message) {
+				line++
+			}
 		}
 	}
 	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
@@ -155,7 +163,7 @@ func syntaxError(file string, src []byte, err error) mesh.Finding {
 		return failure(file, at, column, "yaml-alias", "aliases are not allowed", "write the value out")
 	}
 	if strings.Contains(message, "exceeded max depth") {
-		at, column := bracketPlace(src, line)
+		at, column := depthPlace(src, line)
 		return failure(file, at, column, "too-deep", fmt.Sprintf("nested more than %d levels deep", MaxDepth), hintDepth)
 	}
 	hint := "look for quotes and brackets that are not closed, and at the indentation"
@@ -163,6 +171,11 @@ func syntaxError(file string, src []byte, err error) mesh.Finding {
 		if strings.Contains(message, r.part) {
 			hint = r.remedy
 			break
+		}
+	}
+	if m := openBracket.FindStringSubmatch(message); m != nil {
+		if at, column := bracketPlace(src, line, m[1][0]); column > 0 {
+			return failure(file, at, column, "yaml-syntax", "not YAML: "+Shorten(message), hint)
 		}
 	}
 	indent := indentation(src, line)
@@ -174,14 +187,60 @@ func syntaxError(file string, src []byte, err error) mesh.Finding {
 
 // indentation returns the white space that a line begins with.
 func indentation(src []byte, line int) []byte {
+	text := lineOf(src, line)
+	return text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+}
+
+// lineOf returns a line without its end; empty for one that is not there.
+func lineOf(src []byte, line int) []byte {
 	for n := 1; n < line; n++ {
-		_, rest, found := bytes.Cut(src, []byte("\n"))
-		if !found {
-			return nil
-		}
-		src = rest
+		_, src, _ = bytes.Cut(src, []byte("\n"))
 	}
-	return src[:len(src)-len(bytes.TrimLeft(src, " \t"))]
+	text, _, _ := bytes.Cut(src, []byte("\n"))
+	return text
+}
+
+// bracketPlace finds the bracket that the parser wanted to be closed, which opens
+// in that line: of one in the first line it only says where it stumbled. The
+// column is 0 where there is none.
+func bracketPlace(src []byte, line int, closing byte) (at, column int) {
+	for _, at := range []int{line, 1} {
+		text := lineOf(src, at)
+		if offset := lastOpen(text, closing); offset >= 0 {
+			return at, 1 + utf8.RuneCount(text[:offset])
+		}
+	}
+	return line, 0
+}
+
+// lastOpen returns where in a line the last bracket opens that nothing in the line
+// closes; -1 for nowhere.
+func lastOpen(text []byte, closing byte) int {
+	opening := map[byte]byte{']': '[', '}': '{'}
+	var open []int
+	for i := 0; i < len(text); i++ {
+		begins := i == 0 || bytes.IndexByte([]byte(" \t,:[{"), text[i-1]) >= 0
+		switch c := text[i]; {
+		case c == '#' && begins:
+			i = len(text)
+		case (c == '"' || c == '\'') && begins:
+			end := bytes.IndexByte(text[i+1:], c)
+			if end < 0 {
+				end = len(text)
+			}
+			i += 1 + end
+		case c == '[' || c == '{':
+			open = append(open, i)
+		case len(open) > 0 && opening[c] != 0 && text[open[len(open)-1]] == opening[c]:
+			open = open[:len(open)-1]
+		}
+	}
+	for i := len(open) - 1; i >= 0; i-- {
+		if text[open[i]] == opening[closing] {
+			return open[i]
+		}
+	}
+	return -1
 }
 
 // aliasPlace finds the first use of an alias. What looks like one within text
@@ -201,9 +260,9 @@ func aliasPlace(src []byte, name string) (line, column int) {
 	}
 }
 
-// bracketPlace finds the bracket that opens one level too many. Where there is
-// none, because the levels are those of indentation, it is the line's start.
-func bracketPlace(src []byte, line int) (int, int) {
+// depthPlace finds what opens one level too many: a bracket, or an element of a
+// list within lists.
+func depthPlace(src []byte, line int) (int, int) {
 	depth := 0
 	for i, c := range src {
 		switch c {
@@ -215,7 +274,44 @@ func bracketPlace(src []byte, line int) (int, int) {
 			depth = max(depth-1, 0)
 		}
 	}
+	if at, column := indentPlace(src); at > 0 {
+		return at, column
+	}
 	return line, len(indentation(src, line)) + 1
+}
+
+// indentPlace finds the element of a list that lies one level too deep; 0 for
+// none.
+func indentPlace(src []byte) (line, column int) {
+	type level struct {
+		column int
+		list   bool
+	}
+	var open []level
+	for line = 1; len(src) > 0; line++ {
+		var text []byte
+		text, src, _ = bytes.Cut(src, []byte("\n"))
+		for at := 0; ; at += len("-") {
+			at += len(text[at:]) - len(bytes.TrimLeft(text[at:], " "))
+			if at == len(text) || text[at] == '#' {
+				break
+			}
+			here := level{at, bytes.HasPrefix(text[at:], []byte("- "))}
+			for n := len(open); n > 0 && (open[n-1].column > at || open[n-1].list && open[n-1].column == at && !here.list); n-- {
+				open = open[:n-1]
+			}
+			if n := len(open); n == 0 || open[n-1] != here {
+				open = append(open, here)
+			}
+			if !here.list {
+				break
+			}
+			if len(open) > MaxDepth {
+				return line, at + 1
+			}
+		}
+	}
+	return 0, 0
 }
 
 // place returns line and column of an offset.

@@ -126,7 +126,7 @@ func (r *running) push(t *testing.T, version string) (mesh.BundleRef, mesh.Diges
 	}
 	write("policy.yaml", testPolicy)
 	write("bundle.yaml", "namespace: acme\nname: tickets\nversion: "+version+"\nsummary: Encryption and erasure of tickets\nvendor: Acme Corp\nlicence: Apache-2.0\n")
-	src, findings, err := publish.Load(dir, publish.LoadOptions{})
+	src, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{})
 	if err != nil || mesh.HasErrors(findings) {
 		t.Fatal(err, findings)
 	}

@@ -105,7 +105,7 @@ func (v *vendor) push(version, purpose string) mesh.Digest {
 	if err := os.WriteFile(file, []byte(strings.Replace(policySource, "PURPOSE", purpose, 1)), 0o600); err != nil {
 		v.t.Fatal(err)
 	}
-	src, findings, err := publish.Load(file, publish.LoadOptions{Ref: "acme/reading:" + version})
+	src, findings, err := publish.Load(context.Background(), file, publish.LoadOptions{Ref: "acme/reading:" + version})
 	if err != nil || src == nil {
 		v.t.Fatalf("loading: %v %v", findings, err)
 	}

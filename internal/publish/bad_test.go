@@ -58,7 +58,7 @@ func TestLoadFindings(t *testing.T) {
 			t.Parallel()
 			dir := copyExample(t)
 			tt.change(t, dir)
-			s, findings, err := publish.Load(dir, publish.LoadOptions{Controls: controls{}})
+			s, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{Controls: controls{}})
 			if err != nil || s != nil {
 				t.Fatalf("got source %v, error %v; want findings", s, err)
 			}
@@ -231,7 +231,7 @@ func FuzzMetadata(f *testing.F) {
 		dir := t.TempDir()
 		write(t, dir, "bundle.yaml", string(data))
 		write(t, dir, "policy.yaml", string(policy))
-		s, findings, err := publish.Load(dir, publish.LoadOptions{Controls: controls{}})
+		s, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{Controls: controls{}})
 		if err != nil {
 			t.Fatal(err)
 		}

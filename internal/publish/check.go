@@ -9,6 +9,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
@@ -49,25 +50,34 @@ func Check(ctx context.Context, b *bundle.Bundle, controls policy.ControlIndex) 
 	if err != nil {
 		return &Report{Findings: []mesh.Finding{}}, err
 	}
+	var reader cases.Reader
 	var suites []*cases.Suite
 	var findings []mesh.Finding
 	for _, f := range b.Tests() {
-		suite, found := parseCases(f.Title, f.Title, f.Data)
+		suite, found := parseCases(ctx, &reader, f.Title, f.Title, f.Data)
+		if err := ctx.Err(); err != nil {
+			return &Report{Findings: []mesh.Finding{}}, fmt.Errorf("reading the cases of %s: %w", b.Config.Ref(), err)
+		}
 		findings = append(findings, found...)
 		if suite != nil {
 			suites = append(suites, suite)
 		}
 	}
 	if mesh.HasErrors(findings) {
+		findings = yamldoc.Bound(yamldoc.InOrder(findings))
 		return &Report{Findings: findings}, mesh.Errorf(mesh.CodePolicyInvalid, "the cases of %s are malformed", b.Config.Ref()).WithFindings(findings)
 	}
 	return gate(ctx, doc, b.Config, suites, controls)
 }
 
 func gate(ctx context.Context, doc *policy.Document, config bundle.Config, suites []*cases.Suite, controls policy.ControlIndex) (*Report, error) {
-	report := &Report{Findings: append([]mesh.Finding{}, engine.Lint(doc, controls)...)}
-	if mesh.HasErrors(report.Findings) {
-		report.Findings = append(report.Findings, lintSuites(suites, doc)...)
+	findings := engine.Lint(doc, controls)
+	failed := mesh.HasErrors(findings)
+	if failed {
+		findings = append(findings, lintSuites(suites, doc)...)
+	}
+	report := &Report{Findings: yamldoc.Bound(yamldoc.InOrder(findings))}
+	if failed {
 		return report, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s does not compile", config.Ref()).WithFindings(report.Findings)
 	}
 	if len(suites) == 0 {

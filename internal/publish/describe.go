@@ -6,6 +6,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
@@ -49,7 +50,7 @@ func Describe(b *bundle.Bundle) (*Description, error) {
 		return nil, err
 	}
 	if findings := engine.Lint(doc, nil); mesh.HasErrors(findings) {
-		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s %s does not compile", b.Config.Ref(), b.Config.Version).WithFindings(findings)
+		return nil, mesh.Errorf(mesh.CodePolicyInvalid, "the policy of %s %s does not compile", b.Config.Ref(), b.Config.Version).WithFindings(yamldoc.Bound(findings))
 	}
 	version, err := bundle.ParseVersion(b.Config.Version)
 	if err != nil {

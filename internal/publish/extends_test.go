@@ -134,7 +134,7 @@ func TestKeptBases(t *testing.T) {
 		t.Errorf("digest %s, want %s", again.Digest, first.Digest)
 	}
 	write(t, dir, "base/1/policy.yaml", string(parent.Rules)+"# more\n")
-	_, findings, err := publish.Load(dir, publish.LoadOptions{})
+	_, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{})
 	if err != nil || len(findings) != 1 || findings[0].Rule != "unresolved-base" || !strings.Contains(findings[0].Message, "the manifest promises") {
 		t.Errorf("a base that was changed: %v %v", findings, err)
 	}
@@ -161,7 +161,7 @@ func TestLoadProfileFindings(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := profileOf(t, parent, tt.rest)
-			s, findings, err := publish.Load(dir, publish.LoadOptions{Base: tt.find})
+			s, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{Base: tt.find})
 			findings = slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.Rule == "unknown-rule" }) // the cases are for the ward
 			if err != nil || s != nil || len(findings) != 1 {
 				t.Fatalf("got %v, %v, %v; want one finding", s, findings, err)
@@ -176,7 +176,7 @@ func TestLoadProfileFindings(t *testing.T) {
 // TestLoadProfileWithoutItsHub: that nobody answers is no fault of the policy.
 func TestLoadProfileWithoutItsHub(t *testing.T) {
 	t.Parallel()
-	s, findings, err := publish.Load(profileOf(t, base(t), ward), publish.LoadOptions{Base: only()})
+	s, findings, err := publish.Load(t.Context(), profileOf(t, base(t), ward), publish.LoadOptions{Base: only()})
 	if s != nil || len(findings) > 0 || mesh.CodeOf(err) != mesh.CodeUnavailable || mesh.HintOf(err) != "name it with --base" || !strings.Contains(err.Error(), "cannot be read: the hub does not answer") {
 		t.Errorf("got %v, %v, %v", s, findings, err)
 	}
@@ -259,7 +259,7 @@ func FuzzProfile(f *testing.F) {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "export"))); err != nil {
 		f.Fatal(err)
 	}
-	s, _, err := publish.Load(dir, publish.LoadOptions{Controls: controls{}})
+	s, _, err := publish.Load(f.Context(), dir, publish.LoadOptions{Controls: controls{}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func FuzzProfile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		dir := t.TempDir()
 		write(t, dir, "policy.yaml", string(src))
-		s, findings, err := publish.Load(dir, publish.LoadOptions{Ref: "acme/fuzz:1.0.0", Base: only(parent)})
+		s, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{Ref: "acme/fuzz:1.0.0", Base: only(parent)})
 		if err != nil {
 			t.Fatal(err)
 		}

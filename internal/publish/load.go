@@ -1,7 +1,7 @@
 package publish
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,8 +51,8 @@ type LoadOptions struct {
 // with the form of what was read, each with its place; the source is nil if
 // any is an error. What the policy means is for [Source.Check]; where there will
 // be no source to check, the findings say that, too. The error is for what could
-// not be read at all.
-func Load(name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
+// not be read at all, and that of ctx if it ended.
+func Load(ctx context.Context, name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
 	ref, version, err := parseRef(opts.Ref)
 	if err != nil {
 		return nil, nil, err
@@ -67,7 +67,7 @@ func Load(name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
 	}
 	l := &loader{root: name, opts: opts, meta: metadata{ref: ref, version: version, annotations: map[string]string{}}}
 	if info.IsDir() {
-		err = l.directory()
+		err = l.directory(ctx)
 	} else {
 		err = l.lone()
 	}
@@ -80,10 +80,9 @@ func Load(name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
 	source := l.source()
 	if mesh.HasErrors(l.findings) {
 		l.findings = append(l.findings, l.meaning()...)
-		sortFindings(l.findings)
 		source = nil
 	}
-	return source, l.findings, nil
+	return source, yamldoc.Bound(yamldoc.InOrder(l.findings)), nil
 }
 
 // parseRef reads "namespace/name:version"; empty is nothing.
@@ -122,6 +121,7 @@ type loader struct {
 	yaml     strictyaml.Node  // bundle.yaml, if there is one
 	doc      *policy.Document // merged with its bases; partial if it has errors
 	files    []bundle.File
+	cases    cases.Reader
 	suites   []*cases.Suite
 	findings []mesh.Finding
 }
@@ -141,7 +141,7 @@ func (l *loader) lone() error {
 
 // directory reads bundle.yaml first, because what it excuses decides what is
 // missing.
-func (l *loader) directory() error {
+func (l *loader) directory(ctx context.Context) error {
 	if err := l.metadata(); err != nil {
 		return err
 	}
@@ -164,7 +164,9 @@ func (l *loader) directory() error {
 	}
 	// The separator makes a root that is itself a link be followed: its cases
 	// are the gate's, however the directory was named.
-	return filepath.WalkDir(l.root+string(filepath.Separator), l.visit)
+	return filepath.WalkDir(l.root+string(filepath.Separator), func(name string, entry fs.DirEntry, err error) error {
+		return l.visit(ctx, name, entry, err)
+	})
 }
 
 // metadata reads bundle.yaml. It may be missing if the reference is given.
@@ -208,7 +210,7 @@ func (l *loader) policy(file string) error {
 // visit takes the files of cases. Hidden directories are passed over. What
 // looks like cases but is not read is reported: a gate must not pass because
 // it did not look.
-func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
+func (l *loader) visit(ctx context.Context, name string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
@@ -240,7 +242,10 @@ func (l *loader) visit(name string, entry fs.DirEntry, err error) error {
 		return err
 	}
 	l.files = append(l.files, bundle.File{Title: title, MediaType: bundle.MediaTypeTests, Data: data})
-	suite, findings := parseCases(name, title, data)
+	suite, findings := parseCases(ctx, &l.cases, name, title, data)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	l.findings = append(l.findings, findings...)
 	if suite != nil {
 		l.suites = append(l.suites, suite)
@@ -266,18 +271,11 @@ func lintSuites(suites []*cases.Suite, doc *policy.Document) []mesh.Finding {
 	return out
 }
 
-// sortFindings orders findings by place.
-func sortFindings(findings []mesh.Finding) {
-	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
-	})
-}
-
 // parseCases reads a file of cases and checks that it is about the bundle's
 // policy. The suite has no cases if any finding is an error, and is nil if
 // nothing can be compared with the policy.
-func parseCases(file, title string, data []byte) (*cases.Suite, []mesh.Finding) {
-	suite, findings := cases.Salvage(file, data)
+func parseCases(ctx context.Context, r *cases.Reader, file, title string, data []byte) (*cases.Suite, []mesh.Finding) {
+	suite, findings := r.Salvage(ctx, file, data)
 	if suite == nil {
 		return nil, findings
 	}

@@ -1,6 +1,9 @@
 package publish_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
@@ -70,7 +74,7 @@ func replace(t *testing.T, dir, name, from, to string) {
 func load(t *testing.T, dir string, opts publish.LoadOptions) *publish.Source {
 	t.Helper()
 	opts.Controls = controls{}
-	s, findings, err := publish.Load(dir, opts)
+	s, findings, err := publish.Load(t.Context(), dir, opts)
 	if err != nil || s == nil {
 		t.Fatalf("loading %s: %v %v", dir, err, findings)
 	}
@@ -179,6 +183,37 @@ func TestSameSourcesSameDigest(t *testing.T) {
 	}
 }
 
+func TestReadingCasesStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	b := build(t, load(t, filepath.Join("testdata", "export"), publish.LoadOptions{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s, _, err := publish.Load(ctx, filepath.Join("testdata", "export"), publish.LoadOptions{}); s != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Load: %v, %v", s, err)
+	}
+	if report, err := publish.Check(ctx, b, controls{}); report == nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Check: %v, %v", report, err)
+	}
+}
+
+// TestCasesAreBoundedTogether has a bundle of files that are each as large as a
+// file of cases may be: the hub reads all of them.
+func TestCasesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
+	dir := copyExample(t)
+	src := "base: {action: {type: egress}}\ncases:\n"
+	for i := range cases.MaxCases {
+		src += fmt.Sprintf("  - {name: c%d, want: {allowed: true}}\n", i)
+	}
+	for i := range cases.FullFiles { // beside those of the example
+		write(t, dir, fmt.Sprintf("cases/large%d_test.yaml", i), src)
+	}
+	s, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{Controls: controls{}})
+	if s != nil || err != nil || len(findings) != 1 || findings[0].Message != "the files of cases together hold more than 20000 cases" {
+		t.Errorf("%v, %v, %v", s, findings, err)
+	}
+}
+
 func TestSourceDateEpoch(t *testing.T) {
 	dir := copyExample(t)
 	replace(t, dir, "bundle.yaml", "created: 2026-10-01\n", "")
@@ -194,7 +229,7 @@ func TestSourceDateEpoch(t *testing.T) {
 		t.Errorf("created %s from SOURCE_DATE_EPOCH", got)
 	}
 	t.Setenv("SOURCE_DATE_EPOCH", "yesterday")
-	if _, _, err := publish.Load(dir, publish.LoadOptions{}); mesh.CodeOf(err) != mesh.CodeInvalid || mesh.HintOf(err) == "" {
+	if _, _, err := publish.Load(t.Context(), dir, publish.LoadOptions{}); mesh.CodeOf(err) != mesh.CodeInvalid || mesh.HintOf(err) == "" {
 		t.Errorf("a time that is none: %v", err)
 	}
 }
@@ -213,11 +248,11 @@ func TestLonePolicyFile(t *testing.T) {
 		"acme/lone:v1":    "not a semantic version",
 		"acme/Lone:1.0.0": "not a valid name",
 	} {
-		if _, _, err := publish.Load(file, publish.LoadOptions{Ref: ref}); mesh.CodeOf(err) != mesh.CodeInvalid || !strings.Contains(err.Error(), want) || mesh.HintOf(err) == "" {
+		if _, _, err := publish.Load(t.Context(), file, publish.LoadOptions{Ref: ref}); mesh.CodeOf(err) != mesh.CodeInvalid || !strings.Contains(err.Error(), want) || mesh.HintOf(err) == "" {
 			t.Errorf("--ref %q: %v, want %q", ref, err, want)
 		}
 	}
-	if _, _, err := publish.Load(filepath.Join(t.TempDir(), "none"), publish.LoadOptions{}); mesh.CodeOf(err) != mesh.CodeNotFound {
+	if _, _, err := publish.Load(t.Context(), filepath.Join(t.TempDir(), "none"), publish.LoadOptions{}); mesh.CodeOf(err) != mesh.CodeNotFound {
 		t.Errorf("nothing there: %v, want %s", err, mesh.CodeNotFound)
 	}
 }

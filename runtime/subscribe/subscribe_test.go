@@ -105,7 +105,7 @@ func pack(t testing.TB, ref, source string, find publish.BaseFunc) *bundle.Artif
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src, findings, err := publish.Load(file, publish.LoadOptions{Ref: ref, Base: find})
+	src, findings, err := publish.Load(t.Context(), file, publish.LoadOptions{Ref: ref, Base: find})
 	if err != nil || src == nil {
 		t.Fatalf("loading %s: %v %v", ref, findings, err)
 	}

@@ -33,16 +33,16 @@ func addBase(cmd *cobra.Command, f *baseFlags) {
 // of a hub.
 func (f baseFlags) checkBases() error {
 	for _, path := range f.Bases {
-		const hint = "name an OCI image layout, or the directory of the base's sources, with its " + bundleFile
+		const hint = "name an OCI image layout, or the directory of the base's sources, with its " + publish.MetadataFile
 		if info, err := os.Stat(path); err != nil {
 			return command.UsageErrorf("--base %w", fileError(path, err)).WithHint(hint)
 		} else if !info.IsDir() {
 			return command.UsageErrorf("--base %s is a file", path).WithHint(hint)
 		}
 		_, noLayout := os.Stat(filepath.Join(path, layoutFile))
-		_, noSources := os.Stat(filepath.Join(path, bundleFile))
+		_, noSources := os.Stat(filepath.Join(path, publish.MetadataFile))
 		if noLayout != nil && noSources != nil {
-			return command.UsageErrorf("--base %s holds neither %s nor %s", path, layoutFile, bundleFile).WithHint(hint)
+			return command.UsageErrorf("--base %s holds neither %s nor %s", path, layoutFile, publish.MetadataFile).WithHint(hint)
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (f *baseFinder) build(ctx context.Context, path string) (*bundle.Bundle, er
 	if err != nil {
 		return nil, err
 	}
-	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls, Base: f.find(ctx)})
+	source, findings, err := publish.Load(ctx, path, publish.LoadOptions{Controls: controls, Base: f.find(ctx)})
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ func pack(ctx context.Context, env *command.Env, path, ref string, bases baseFla
 	progress := env.IO.Progress()
 	defer progress.Done()
 	progress.Step("checking %s", path)
-	source, findings, err := load(path, ref, newBaseFinder(env, bases).find(ctx))
+	source, findings, err := load(ctx, path, ref, newBaseFinder(env, bases).find(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ a policy does not compile.`,
 			if runF != nil {
 				return runF(opts)
 			}
-			return diffRun(cmd.Context(), env, opts)
+			return promptly(cmd.Context(), func(ctx context.Context) error { return diffRun(ctx, env, opts) })
 		},
 	}
 	cmd.Flags().BoolVar(&opts.All, "all", false, "list every change, however many there are")

@@ -13,6 +13,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/cli/session"
+	"github.com/ai-agent-mesh/mesh/internal/publish"
 )
 
 // parsed runs one of the package's commands with args and returns the options
@@ -92,7 +93,7 @@ func TestFlags(t *testing.T) {
 	want(t, i, err, initOptions{Dir: "some/My Dir", Namespace: "acme", Name: "my-dir"})
 	layout, sources := t.TempDir(), t.TempDir()
 	touch(t, layout, layoutFile)
-	touch(t, sources, bundleFile)
+	touch(t, sources, publish.MetadataFile)
 	l, err := parsed(t, newCmdLint, "a", "b", "--json", "--base", layout, "--base", sources)
 	want(t, l, err, lintOptions{baseFlags: baseFlags{Bases: []string{layout, sources}}, Paths: []string{"a", "b"}, JSON: true})
 	te, err := parsed(t, newCmdTest, ".", "-v", "--min-coverage", "80.5")

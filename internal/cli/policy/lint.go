@@ -18,16 +18,11 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/yamldoc"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/publish"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
-)
-
-// The names that tell what a source file is.
-const (
-	bundleFile  = "bundle.yaml"
-	casesSuffix = "_test.yaml"
 )
 
 // lintOptions are the arguments of `policy lint`.
@@ -71,7 +66,7 @@ Exit code 3 says that something is an error. Warnings do not fail.`,
 			if runF != nil {
 				return runF(opts)
 			}
-			return lintRun(cmd.Context(), env, opts)
+			return promptly(cmd.Context(), func(ctx context.Context) error { return lintRun(ctx, env, opts) })
 		},
 	}
 	addBase(cmd, &opts.baseFlags)
@@ -93,16 +88,16 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 	progress := env.IO.Progress()
 	var failed error // why a file could not be checked
 	for _, file := range files {
+		progress.Step("checking %s", file)
+		findings, err := l.file(ctx, file)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		progress.Step("checking %s", file)
-		findings, err := l.file(file)
 		failed = cmp.Or(failed, err)
 		result.Findings = append(result.Findings, findings...)
 	}
 	progress.Done()
-	result.Findings = inOrder(result.Findings)
+	result.Findings = yamldoc.InOrder(result.Findings)
 	for _, f := range result.Findings {
 		if f.Level == mesh.LevelError {
 			result.Errors++
@@ -110,6 +105,7 @@ func lintRun(ctx context.Context, env *command.Env, opts *lintOptions) error {
 			result.Warnings++
 		}
 	}
+	result.Findings = yamldoc.Bound(result.Findings)
 	result.OK = result.Errors == 0 && failed == nil
 	if err := printLint(env, opts, result, failed); err != nil {
 		return err
@@ -234,25 +230,25 @@ type linter struct {
 }
 
 // file checks one source file, by what its name says it is.
-func (l *linter) file(file string) ([]mesh.Finding, error) {
-	if filepath.Base(file) == bundleFile {
-		_, findings, err := publish.Load(filepath.Dir(file), publish.LoadOptions{Controls: l.controls, Base: l.find})
+func (l *linter) file(ctx context.Context, file string) ([]mesh.Finding, error) {
+	if filepath.Base(file) == publish.MetadataFile {
+		_, findings, err := publish.Load(ctx, filepath.Dir(file), publish.LoadOptions{Controls: l.controls, Base: l.find})
 		return findings, err
 	}
 	src, err := readSource(file)
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasSuffix(file, casesSuffix) {
-		return l.cases(file, src), nil
+	if strings.HasSuffix(file, publish.CasesSuffix) {
+		return l.cases(ctx, file, src), nil
 	}
 	_, findings, err := lintPolicy(file, src, l.controls, l.find)
 	return findings, err
 }
 
 // cases checks a file of cases, and whether the policy has the rules it names.
-func (l *linter) cases(file string, src []byte) []mesh.Finding {
-	suite, findings := cases.Salvage(file, src)
+func (l *linter) cases(ctx context.Context, file string, src []byte) []mesh.Finding {
+	suite, findings := cases.Salvage(ctx, file, src)
 	if suite == nil {
 		return findings
 	}
@@ -284,7 +280,7 @@ func (l *linter) policy(file string) *policy.Document {
 // "" if it lies in none.
 func bundledPolicy(file string) string {
 	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, bundleFile)); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, publish.MetadataFile)); err == nil {
 			return filepath.Join(dir, bundle.RulesTitle)
 		}
 		if filepath.Dir(dir) == dir {
@@ -324,13 +320,11 @@ func readSource(file string) ([]byte, error) {
 	return src, nil
 }
 
-// inOrder sorts findings by place and leaves each once: a file is reached both
-// by itself and through its bundle.yaml.
+// inOrder is what is printed of findings: by place, each once, for a file is
+// reached both by itself and through its bundle.yaml, and of each file so many as
+// people read.
 func inOrder(findings []mesh.Finding) []mesh.Finding {
-	slices.SortStableFunc(findings, func(a, b mesh.Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
-	})
-	return slices.Compact(findings)
+	return yamldoc.Bound(yamldoc.InOrder(findings))
 }
 
 // plural returns "1 error" or "2 errors".

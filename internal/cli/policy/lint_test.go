@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,5 +118,30 @@ func TestLintSaysEverything(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// TestLintIsBounded: a person reads so many findings, and an error is among them.
+func TestLintIsBounded(t *testing.T) {
+	t.Parallel()
+	var src strings.Builder
+	src.WriteString("version: \"3.0.0\"\nname: n\nrules:\n  custom:\n")
+	for i := range 300 {
+		fmt.Fprintf(&src, "    - {id: r%d, require: \"data.purpose == 'x'\"}\n", i)
+	}
+	src.WriteString("    - {id: last, require: data.purpos == 'x'}\n")
+	file := filepath.Join(t.TempDir(), "p.yaml")
+	if err := os.WriteFile(file, []byte(src.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	streams, _, out, _ := iostreams.Test()
+	err := lintRun(t.Context(), command.NewEnv(streams), &lintOptions{Paths: []string{file}, JSON: true})
+	var result lintResult
+	if unread := json.Unmarshal(out.Bytes(), &result); unread != nil || command.ExitCode(err) != command.ExitPolicyInvalid {
+		t.Fatalf("it ends with %v and prints %s", err, out)
+	}
+	n := len(result.Findings)
+	if n != 201 || result.Findings[199].Line != 305 || result.Findings[200].Rule != "more-findings" || result.Errors != 1 || result.Warnings < 290 {
+		t.Errorf("%d findings, %d errors, %d warnings, the last: %v", n, result.Errors, result.Warnings, result.Findings[max(0, n-2):])
 	}
 }

@@ -19,14 +19,14 @@ import (
 func checkLone(ctx context.Context, file string, controls policy.ControlIndex, find publish.BaseFunc) (*checked, error) {
 	l := &lone{policy: file, report: &publish.Report{Findings: []mesh.Finding{}}}
 	caseFiles := []string{file}
-	if !strings.HasSuffix(file, casesSuffix) {
+	if !strings.HasSuffix(file, publish.CasesSuffix) {
 		var err error
-		if caseFiles, err = filepath.Glob(filepath.Join(filepath.Dir(file), "*"+casesSuffix)); err != nil {
+		if caseFiles, err = filepath.Glob(filepath.Join(filepath.Dir(file), "*"+publish.CasesSuffix)); err != nil {
 			return nil, fmt.Errorf("looking for cases: %w", err)
 		}
 	}
 	for _, name := range caseFiles {
-		if err := l.read(name, name == file); err != nil {
+		if err := l.read(ctx, name, name == file); err != nil {
 			return nil, err
 		}
 	}
@@ -44,20 +44,26 @@ type lone struct {
 
 // read reads a file of cases. Given by itself, it says which policy they are of;
 // else it counts if it names that policy.
-func (l *lone) read(name string, itself bool) error {
+func (l *lone) read(ctx context.Context, name string, itself bool) error {
 	src, err := readSource(name)
 	if err != nil {
 		return err
 	}
-	suite, findings := cases.Salvage(name, src)
-	l.report.Findings = append(l.report.Findings, findings...)
+	suite, findings := cases.Salvage(ctx, name, src)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if suite == nil {
+		l.report.Findings = append(l.report.Findings, findings...)
 		if itself {
 			return unrunnable(name, l.report.Findings)
 		}
 		return nil
 	}
 	about := filepath.Join(filepath.Dir(name), filepath.FromSlash(suite.Policy))
+	if itself || suite.Policy == "" || about == filepath.Clean(l.policy) {
+		l.report.Findings = append(l.report.Findings, findings...) // else they are another policy's
+	}
 	if itself && suite.Policy == "" {
 		if about = bundledPolicy(name); about == "" {
 			return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not say which policy its cases are for", name).WithHint("write `policy: policy.yaml` into it").WithFindings(findings)
@@ -96,7 +102,7 @@ func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publi
 	}
 	if len(l.suites) == 0 {
 		return mesh.Errorf(mesh.CodeNotFound, "there are no cases for %s", l.policy).
-			WithHint("put them beside it, into a file that ends with " + casesSuffix + " and says `policy: " + filepath.Base(l.policy) + "`")
+			WithHint("put them beside it, into a file that ends with " + publish.CasesSuffix + " and says `policy: " + filepath.Base(l.policy) + "`")
 	}
 	name := nameFromDir(strings.TrimSuffix(l.policy, filepath.Ext(l.policy)))
 	l.program, err = engine.Compile([]engine.Policy{{ID: "local/" + name, Document: doc, Controls: engine.RuleIndex(doc, controls)}})
@@ -118,8 +124,8 @@ func unrunnable(path string, findings []mesh.Finding) error {
 	message := "the cases of %s are malformed"
 	for _, f := range findings {
 		switch {
-		case f.Level != mesh.LevelError, strings.HasSuffix(f.File, casesSuffix):
-		case filepath.Base(f.File) == bundleFile:
+		case f.Level != mesh.LevelError, strings.HasSuffix(f.File, publish.CasesSuffix):
+		case filepath.Base(f.File) == publish.MetadataFile:
 			message = "%s is no bundle yet"
 		default:
 			return mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", path).WithFindings(inOrder(findings))

@@ -18,6 +18,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/session"
+	"github.com/ai-agent-mesh/mesh/internal/publish"
 	"github.com/ai-agent-mesh/mesh/registry/bundle"
 )
 
@@ -150,7 +151,7 @@ func writeSources(b *bundle.Bundle, dir string, force bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := append([]bundle.File{{Title: bundleFile, Data: metadata}}, b.Files...)
+	files := append([]bundle.File{{Title: publish.MetadataFile, Data: metadata}}, b.Files...)
 	names := make([]string, len(files))
 	for i, f := range files {
 		names[i] = f.Title

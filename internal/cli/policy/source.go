@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"regexp"
 
 	"github.com/spf13/cobra"
@@ -29,12 +30,12 @@ func checkRef(ref string) error {
 
 // load reads sources and fails with all findings if any is an error. The
 // findings that remain are warnings.
-func load(path, ref string, find publish.BaseFunc) (*publish.Source, []mesh.Finding, error) {
+func load(ctx context.Context, path, ref string, find publish.BaseFunc) (*publish.Source, []mesh.Finding, error) {
 	controls, err := frameworks.Load()
 	if err != nil {
 		return nil, nil, err
 	}
-	source, findings, err := publish.Load(path, publish.LoadOptions{Ref: ref, Controls: controls, Base: find})
+	source, findings, err := publish.Load(ctx, path, publish.LoadOptions{Ref: ref, Controls: controls, Base: find})
 	if err != nil {
 		return nil, nil, err
 	}

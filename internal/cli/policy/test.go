@@ -101,7 +101,7 @@ notice less than --min-coverage, --min-clause-coverage or --min-mutation demand.
 				defer tick.Stop()
 				return watchRun(cmd.Context(), env, opts, tick.C)
 			}
-			return testRun(cmd.Context(), env, opts)
+			return promptly(cmd.Context(), func(ctx context.Context) error { return testRun(ctx, env, opts) })
 		},
 	}
 	flags := cmd.Flags()
@@ -191,7 +191,7 @@ func testPath(ctx context.Context, path string, controls policy.ControlIndex, fi
 	report := source.report
 	result.Findings = inOrder(append(result.Findings, report.Findings...))
 	if report.Cases == nil {
-		return nil, mesh.Errorf(mesh.CodeNotFound, "%s has no cases", path).WithHint("write them into files that end with " + casesSuffix)
+		return nil, mesh.Errorf(mesh.CodeNotFound, "%s has no cases", path).WithHint("write them into files that end with " + publish.CasesSuffix)
 	}
 	result.runs = append(result.runs, policyRun{report: report.Cases})
 	result.Passed += report.Cases.Passed
@@ -247,7 +247,7 @@ func check(ctx context.Context, path string, controls policy.ControlIndex, find 
 	if !info.IsDir() {
 		return checkLone(ctx, path, controls, find)
 	}
-	source, findings, err := publish.Load(path, publish.LoadOptions{Controls: controls, Base: find})
+	source, findings, err := publish.Load(ctx, path, publish.LoadOptions{Controls: controls, Base: find})
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +264,7 @@ func check(ctx context.Context, path string, controls policy.ControlIndex, find 
 // withoutRef says what to do about a missing bundle.yaml where there is no --ref.
 func withoutRef(path string, findings []mesh.Finding) []mesh.Finding {
 	for i, f := range findings {
-		if f.Rule == strictyaml.RuleMissing && f.File == filepath.Join(path, bundleFile) && f.Line == 0 {
+		if f.Rule == strictyaml.RuleMissing && f.File == filepath.Join(path, publish.MetadataFile) && f.Line == 0 {
 			findings[i].Hint = "write namespace, name and version into it, or test the policy by itself: mesh policy test " + filepath.Join(path, bundle.RulesTitle)
 		}
 	}

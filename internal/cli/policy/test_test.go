@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,5 +57,40 @@ func TestPercent(t *testing.T) {
 		if tt.of == 100 && p < float64(tt.part) {
 			t.Errorf("%d of 100 misses a threshold of %d %%", tt.part, tt.part)
 		}
+	}
+}
+
+// TestLoneFaultsOfOthers: what is wrong with the cases of another policy in the
+// same directory is not this one's, unless it cannot be known whose they are.
+func TestLoneFaultsOfOthers(t *testing.T) {
+	t.Parallel()
+	const one = "version: \"3.0.0\"\nname: n\ndefault: deny\nrules: {}\n"
+	const faulty = "cases:\n  - {name: a, wnt: {allowed: true}}\n"
+	for _, tt := range []struct {
+		name, other string
+		want        int
+	}{
+		{"another policy's", "policy: b.yaml\n" + faulty, command.ExitOK},
+		{"its own", "policy: a.yaml\n" + faulty, command.ExitPolicyInvalid},
+		{"nobody's", faulty, command.ExitPolicyInvalid},
+		{"no YAML", "policy: [", command.ExitPolicyInvalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, src := range map[string]string{
+				"a.yaml": one, "b.yaml": one, "b_test.yaml": tt.other,
+				"a_test.yaml": "policy: a.yaml\ncases:\n  - {name: a, given: {action: {type: x}}, want: {allowed: false}}\n",
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			streams, _, out, _ := iostreams.Test()
+			err := testRun(t.Context(), command.NewEnv(streams), &testOptions{Paths: []string{filepath.Join(dir, "a.yaml")}})
+			if got := command.ExitCode(err); got != tt.want {
+				t.Errorf("exit code %d, want %d: %v, %s", got, tt.want, err, out)
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/ai-agent-mesh/mesh/engine/cases"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/publish"
 )
 
 // watchInterval is how often files are looked at for changes.
@@ -24,7 +25,7 @@ const watchInterval = 250 * time.Millisecond
 func watchRun(ctx context.Context, env *command.Env, opts *testOptions, tick <-chan time.Time) error {
 	for {
 		// What changes while the cases run is a change, too.
-		w := newWatcher(slices.Concat(opts.Paths, opts.Bases))
+		w := newWatcher(ctx, slices.Concat(opts.Paths, opts.Bases))
 		err := testRun(ctx, env, opts)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -57,14 +58,14 @@ type stamp struct {
 // newWatcher looks at the sources that the paths of policy test stand for: a
 // directory with all below it, a file with those beside it. Of an image layout
 // it looks at what names its content.
-func newWatcher(paths []string) *watcher {
+func newWatcher(ctx context.Context, paths []string) *watcher {
 	w := &watcher{paths: slices.Clone(paths)}
 	for _, path := range paths {
-		if !strings.HasSuffix(path, casesSuffix) {
+		if !strings.HasSuffix(path, publish.CasesSuffix) {
 			continue
 		}
 		if src, err := readSource(path); err == nil {
-			if suite, _ := cases.Parse(path, src); suite != nil {
+			if suite, _ := cases.Parse(ctx, path, src); suite != nil {
 				w.paths = append(w.paths, filepath.Join(filepath.Dir(path), filepath.FromSlash(suite.Policy)))
 			}
 		}

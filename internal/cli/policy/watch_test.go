@@ -13,6 +13,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
+	"github.com/ai-agent-mesh/mesh/internal/publish"
 )
 
 const (
@@ -193,7 +194,7 @@ func TestWatchBases(t *testing.T) {
 	t.Parallel()
 	sources, layout := t.TempDir(), t.TempDir()
 	touch(t, sources, "policy.yaml")
-	touch(t, sources, bundleFile)
+	touch(t, sources, publish.MetadataFile)
 	touch(t, layout, layoutFile)
 	touch(t, layout, layoutIndex)
 	w := watch(t, func(dir string) string { return filepath.Join(dir, "policy.yaml") }, sources, layout)
@@ -220,7 +221,7 @@ func TestWatchWaitsForTheEndOfAChange(t *testing.T) {
 		}
 	}
 	write("a")
-	w := newWatcher([]string{file})
+	w := newWatcher(t.Context(), []string{file})
 	for _, step := range []struct{ write, want string }{
 		{"", ""}, {"ab", ""}, {"abc", ""}, {"", file}, // it stayed as it is
 	} {

@@ -49,7 +49,7 @@ type pack struct {
 
 // generate brings the embedded folders up to date and says what it changed.
 func generate(ctx context.Context, s settings) ([]string, error) {
-	packs, err := build(s)
+	packs, err := build(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func loadKey(s settings) (key *sign.Key, made string, err error) {
 }
 
 // build packs every pack, sorted by name.
-func build(s settings) ([]pack, error) {
+func build(ctx context.Context, s settings) ([]pack, error) {
 	controls, err := frameworks.Load()
 	if err != nil {
 		return nil, fmt.Errorf("loading the control catalog: %w", err)
@@ -119,7 +119,7 @@ func build(s settings) ([]pack, error) {
 	slices.Sort(files)
 	packs := make([]pack, 0, len(files))
 	for _, file := range files {
-		p, err := buildPack(filepath.Dir(file), controls)
+		p, err := buildPack(ctx, filepath.Dir(file), controls)
 		if err != nil {
 			return nil, fmt.Errorf("building %s: %w", filepath.Base(filepath.Dir(file)), err)
 		}
@@ -128,8 +128,8 @@ func build(s settings) ([]pack, error) {
 	return packs, nil
 }
 
-func buildPack(dir string, controls *frameworks.Catalog) (pack, error) {
-	source, findings, err := publish.Load(dir, publish.LoadOptions{Controls: controls})
+func buildPack(ctx context.Context, dir string, controls *frameworks.Catalog) (pack, error) {
+	source, findings, err := publish.Load(ctx, dir, publish.LoadOptions{Controls: controls})
 	if err != nil {
 		return pack{}, err
 	}
