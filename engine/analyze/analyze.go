@@ -120,9 +120,6 @@ func (a *analysis) budget() *space.Budget {
 	return &space.Budget{Steps: MaxQuestion}
 }
 
-// is is the goal that a term is true.
-func is(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.True} }
-
 // notTrue is the goal that a term is false or an error.
 func notTrue(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.False | space.Error} }
 
@@ -141,7 +138,7 @@ func (a *analysis) single(r *subject) {
 		return
 	}
 	s := a.space(r.when, r.require)
-	if a.impossible(s, is(r.when)) {
+	if a.impossible(s, space.Is(r.when)) {
 		r.odd = true
 		a.report(r.WhenAt, RuleUnreachable, "no action meets the condition of "+r.ID+", so that it looks at none", "correct when, or remove the rule")
 		return
@@ -153,10 +150,10 @@ func (a *analysis) single(r *subject) {
 		return
 	}
 	switch {
-	case a.impossible(s, is(r.when), notTrue(r.require)):
+	case a.impossible(s, space.Is(r.when), notTrue(r.require)):
 		r.odd = true
 		a.report(r.RequireAt, RuleAlwaysTrue, "no action that "+r.ID+" looks at can violate it", "correct require, or remove the rule")
-	case !r.require.IsConst(false) && a.impossible(s, is(r.when), is(r.require)):
+	case !r.require.IsConst(false) && a.impossible(s, space.Is(r.when), space.Is(r.require)):
 		r.odd = true
 		hint := `if that is meant, require: "false" says it plainly`
 		if r.BuiltIn {
@@ -168,14 +165,7 @@ func (a *analysis) single(r *subject) {
 
 // space makes the space of terms.
 func (a *analysis) space(terms ...*term.Term) *space.Space {
-	const node = 20 // steps that it takes to prepare a part of a term
 	s := a.library.New(terms...)
 	a.left -= s.Steps()
-	for _, t := range terms {
-		t.Walk(func(*term.Term) bool {
-			a.left -= node
-			return true
-		})
-	}
 	return s
 }

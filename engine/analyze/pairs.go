@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -108,15 +109,15 @@ func overlap(a, b map[string]bool) bool {
 func (a *analysis) pair(first, second *subject) {
 	outcomes := [...]*term.Term{first.outcome(), second.outcome()}
 	s := a.space(outcomes[:]...)
-	if a.impossible(s, is(first.when), is(second.when), is(first.require), is(second.require)) {
+	if a.impossible(s, space.Is(first.when), space.Is(second.when), space.Is(first.require), space.Is(second.require)) {
 		a.contradiction(first, second)
 		return
 	}
 	if first.BuiltIn && second.BuiltIn {
 		return // the library's own
 	}
-	covers := a.impossible(s, notTrue(outcomes[1]), is(outcomes[0]))
-	covered := a.impossible(s, notTrue(outcomes[0]), is(outcomes[1]))
+	covers := a.impossible(s, notTrue(outcomes[1]), space.Is(outcomes[0]))
+	covered := a.impossible(s, notTrue(outcomes[0]), space.Is(outcomes[1]))
 	switch {
 	case covers && covered && !obliges(second):
 		second.odd = true
@@ -154,8 +155,8 @@ func (a *analysis) contradiction(first, second *subject) {
 	w1, r1 := orTrue(first.Example.When), orTrue(first.Example.Require)
 	w2, r2 := orTrue(second.Example.When), orTrue(second.Example.Require)
 	s := a.space(w1, r1, w2, r2)
-	example := a.find(s, is(w1), is(w2), is(r1))
-	if example == nil || !s.Meets(a.ctx, example, is(w1), is(w2), is(r1)) || a.find(s, is(w1), is(w2), is(r2)) == nil {
+	example := a.find(s, space.Is(w1), space.Is(w2), space.Is(r1))
+	if example == nil || !s.Meets(a.ctx, example, space.Is(w1), space.Is(w2), space.Is(r1)) || a.find(s, space.Is(w1), space.Is(w2), space.Is(r2)) == nil {
 		return
 	}
 	text, err := json.Marshal(example)

@@ -39,7 +39,7 @@ func (c *comparison) find(q *question) *mesh.Action {
 		}
 		before := len(q.goals)
 		for _, s := range q.allow {
-			q.demand(s, c.decide(s, a))
+			c.demand(q, s, c.decide(s, a))
 		}
 		if len(q.goals) == before {
 			return nil
@@ -47,8 +47,8 @@ func (c *comparison) find(q *question) *mesh.Action {
 	}
 }
 
-// demand adds the goals that what refused an action allows it.
-func (q *question) demand(s *side, o *Outcome) {
+// demand adds the goals of a question that what refused an action allows it.
+func (c *comparison) demand(q *question, s *side, o *Outcome) {
 	for _, id := range slices.Concat(o.Violations, o.Errors) {
 		r := s.byID[id]
 		if r == nil || slices.Contains(q.demanded, r) {
@@ -56,30 +56,43 @@ func (q *question) demand(s *side, o *Outcome) {
 		}
 		q.demanded = append(q.demanded, r)
 		if id == policy.RuleDefault && q.about != nil { // some rule has to look at it
-			q.goals = append(q.goals, is(s.looking(q.about)))
-		} else if !slices.Contains(q.goals, is(r.outcome)) {
-			q.goals = append(q.goals, is(r.outcome))
+			q.goals = append(q.goals, space.Is(c.looking(s, q.about)))
+		} else if !slices.Contains(q.goals, space.Is(r.outcome)) {
+			q.goals = append(q.goals, space.Is(r.outcome))
 		}
 	}
 }
 
-// meeting asks for an action that meets goals.
+// meeting asks for an action that meets goals; nil if no more is asked.
 func (c *comparison) meeting(goals []space.Goal) *mesh.Action {
-	b := c.budget()
-	a := c.spaceOf(goals).Find(c.ctx, goals, b)
+	s := c.spaceOf(goals)
+	if c.done() {
+		return nil
+	}
+	b := &space.Budget{Steps: MaxQuestion}
+	a := s.Find(c.ctx, goals, b)
 	c.left -= MaxQuestion - b.Steps
 	return a
 }
 
-// impossible asks for a proof that no action meets the goals.
+// impossible asks for a proof that no action meets the goals; false if no more
+// is asked.
 func (c *comparison) impossible(goals []space.Goal) bool {
-	b := c.budget()
-	out := c.spaceOf(goals).Impossible(goals, b)
+	s := c.spaceOf(goals)
+	if c.done() {
+		return false
+	}
+	b := &space.Budget{Steps: MaxQuestion}
+	out := s.Impossible(goals, b)
 	c.left -= MaxQuestion - b.Steps
 	return out
 }
 
-// spaceOf returns the space of what goals speak of.
+// done reports whether no more is asked: the steps are spent, or nobody waits
+// for the answer.
+func (c *comparison) done() bool { return c.left <= 0 || c.ctx.Err() != nil }
+
+// spaceOf returns the space of what goals speak of; nil if no more is asked.
 func (c *comparison) spaceOf(goals []space.Goal) *space.Space {
 	if len(goals) == len(c.asked) && slices.Equal(goals, c.asked) {
 		return c.space
@@ -88,32 +101,75 @@ func (c *comparison) spaceOf(goals []space.Goal) *space.Space {
 	for i, g := range goals {
 		terms[i] = g.Term
 	}
-	c.space, c.asked = c.library.New(terms...), slices.Clone(goals)
-	return c.space
+	s := c.made(terms...)
+	if s != nil {
+		c.space, c.asked = s, slices.Clone(goals)
+	}
+	return s
 }
 
-func (c *comparison) budget() *space.Budget {
-	if c.left <= 0 {
-		return &space.Budget{}
+// made returns the space of terms; nil if no more is asked.
+func (c *comparison) made(terms ...*term.Term) *space.Space {
+	if c.done() {
+		return nil
 	}
-	return &space.Budget{Steps: MaxQuestion}
+	s := c.library.New(terms...)
+	c.left -= s.Steps()
+	return s
 }
 
 // gap notes that a kind of change of a rule could neither be found nor
-// excluded.
+// excluded. Once no more is asked, it is noted of the rule as a whole.
 func (c *comparison) gap(kind Kind, ids []string, what string, terms ...*term.Term) {
+	s := c.made(terms...)
+	if s == nil {
+		c.unanswered(ids)
+		return
+	}
 	const shown = 3
 	why := fmt.Sprintf("it takes more than %d steps", MaxQuestion)
-	if loose := c.library.New(terms...).Loose(terms...); len(loose) > 0 {
-		for i, text := range loose {
-			loose[i] = strings.TrimSuffix(strings.TrimPrefix(text, "("), ")")
+	if loose := s.Loose(terms...); len(loose) > 0 {
+		var texts []string
+		for _, t := range loose {
+			texts = append(texts, quoted(t))
 		}
-		if len(loose) > shown {
-			loose = append(loose[:shown], "…")
+		if len(texts) > shown {
+			texts = append(texts[:shown], "…")
 		}
-		why = "nothing is proved about " + strings.Join(loose, ", ")
+		why = "nothing is proved about " + strings.Join(texts, ", ")
 	}
 	c.report.Incomplete = append(c.report.Incomplete, Gap{Kind: kind, What: "whether " + what + " (rule " + strings.Join(ids, ", ") + ")", Why: why})
+}
+
+// unanswered notes that not everything was asked about a rule.
+func (c *comparison) unanswered(ids []string) {
+	if name := strings.Join(ids, ", "); !slices.Contains(c.rest, name) {
+		c.rest = append(c.rest, name)
+	}
+}
+
+// noted counts what is noted of all rules.
+func (c *comparison) noted() int {
+	return len(c.report.Changes) + len(c.report.Incomplete) + len(c.rest)
+}
+
+// noteRest makes one gap of the rules about which not everything was asked.
+func (c *comparison) noteRest() {
+	const shown = 3
+	if len(c.rest) == 0 {
+		return
+	}
+	names, noun, more := c.rest, "rule ", ""
+	if len(names) > 1 {
+		noun = "the rules "
+	}
+	if len(names) > shown+1 {
+		names, more = names[:shown], fmt.Sprintf(" and %d others", len(c.rest)-shown)
+	}
+	c.report.Incomplete = slices.Insert(c.report.Incomplete, 0, Gap{
+		Kind: Rule, What: "what else changes by " + noun + strings.Join(names, ", ") + more,
+		Why: fmt.Sprintf("to compare all rules takes more than %d steps", c.steps),
+	})
 }
 
 // decide says what a version makes of an action as in enforce mode.
@@ -154,9 +210,6 @@ func (o *Outcome) violates(id string) bool { return slices.Contains(o.Violations
 // fails reports whether the rule of an id fails.
 func (o *Outcome) fails(id string) bool { return slices.Contains(o.Errors, id) }
 
-// is is the goal that a term is true.
-func is(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.True} }
-
 // isNot is the goal that a term is false.
 func isNot(t *term.Term) space.Goal { return space.Goal{Term: t, Want: space.False} }
 
@@ -193,7 +246,7 @@ func cubesOf(t *term.Term, truth bool) ([][]space.Goal, bool) {
 		return append(first, second...), ok1 && ok2 && len(first)+len(second) <= maxCubes
 	}
 	if truth {
-		return [][]space.Goal{{is(t)}}, true
+		return [][]space.Goal{{space.Is(t)}}, true
 	}
 	return [][]space.Goal{{isNot(t)}}, true
 }

@@ -24,7 +24,7 @@ import (
 
 // The bounds of what a comparison may cost. A step takes about a microsecond.
 const (
-	MaxSteps    = 20_000_000 // of all questions together
+	MaxSteps    = 10_000_000 // of all questions together
 	MaxQuestion = 50_000     // steps of one question
 	maxCubes    = 32         // ways of missing one part of a demand
 )
@@ -98,25 +98,6 @@ const (
 	Unknown Answer = "unknown"
 )
 
-// DeniesLess says whether the later version lets an action through that the
-// earlier one denied, by its rules, its default or its mode, or may do so where
-// parameters are set.
-func (r *Report) DeniesLess() Answer {
-	out := No
-	for _, c := range r.Changes {
-		switch {
-		case c.Kind == Allowed, c.Kind == Mode && c.weaker():
-			return Yes
-		case c.Kind == Parameter && c.Before == nil: // it may have other values
-			out = Unknown
-		}
-	}
-	if slices.ContainsFunc(r.Incomplete, func(g Gap) bool { return g.Kind == Allowed || g.Kind == Parameter }) {
-		out = Unknown
-	}
-	return out
-}
-
 // conclude says what all of it comes to.
 func (r *Report) conclude() {
 	r.Identical = len(r.Changes) == 0 && len(r.Incomplete) == 0
@@ -130,41 +111,45 @@ func (r *Report) conclude() {
 	}
 }
 
-// weaker reports whether a mode became weaker.
-func (c *Change) weaker() bool {
-	before, _ := c.Before.Value.(mesh.Mode)
-	after, _ := c.After.Value.(mesh.Mode)
-	return after.WeakerThan(before)
-}
-
 // Policies compares two versions of a policy. Their IDs are of no matter.
 // progress, which may be nil, is told how many rules are done. The error is that
 // of engine.Compile, or the context's.
 func Policies(ctx context.Context, older, newer engine.Policy, progress func(done, total int)) (*Report, error) {
-	c := comparison{
-		ctx: ctx, definitions: engine.Predicates(), left: MaxSteps,
+	c, err := within(ctx, MaxSteps, older, newer, progress)
+	if err != nil {
+		return nil, err
+	}
+	return c.report, nil
+}
+
+// within is Policies with a number of steps. It always returns the comparison, as
+// far as it went.
+func within(ctx context.Context, steps int, older, newer engine.Policy, progress func(done, total int)) (*comparison, error) {
+	c := &comparison{
+		ctx: ctx, definitions: engine.Predicates(), steps: steps, left: steps,
 		report: &Report{Changes: []Change{}, Incomplete: []Gap{}},
 	}
 	c.library = space.NewLibrary(c.definitions)
 	var err error
 	if c.older, err = c.side(older); err != nil {
-		return nil, err
+		return c, err
 	}
 	if c.newer, err = c.side(newer); err != nil {
-		return nil, err
+		return c, err
 	}
 	c.document()
 	pairs := c.pairs()
 	for i, p := range pairs {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return c, err
 		}
 		if c.pair(p); progress != nil {
 			progress(i+1, len(pairs))
 		}
 	}
+	c.noteRest()
 	c.report.conclude()
-	return c.report, ctx.Err()
+	return c, ctx.Err()
 }
 
 // comparison is one comparison under way.
@@ -175,7 +160,8 @@ type comparison struct {
 	space        *space.Space // of the goals that were asked last
 	asked        []space.Goal
 	older, newer *side
-	left         int // steps
+	steps, left  int      // that it may take, and that are left
+	rest         []string // rules about which not everything was asked
 	report       *Report
 }
 

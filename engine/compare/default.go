@@ -60,7 +60,8 @@ func textsOf(t *term.Term) (path string, texts []string) {
 // looking is the condition that a rule of a version looks at an action at which
 // a rule of either looks or fails, as far as it keeps the version from denying it
 // by default.
-func (s *side) looking(at *rule) *term.Term {
+func (c *comparison) looking(s *side, at *rule) *term.Term {
+	c.left -= len(s.rules)
 	var whens []*term.Term
 	for _, r := range s.rules {
 		if r.ID != policy.RuleDefault && !r.Added && !r.selects.excludes(at.selects) {
@@ -87,12 +88,13 @@ func (c *comparison) defaults(p pair) {
 			if r.ID == policy.RuleDefault || r.Added || same[r.when.String()] {
 				continue
 			}
-			goals := []space.Goal{is(r.when), is(r.outcome)}
-			goals = append(goals, isNot(d.denies.looking(r)))
+			goals := []space.Goal{space.Is(r.when), space.Is(r.outcome)}
+			goals = append(goals, isNot(c.looking(d.denies, r)))
 			q := question{goals: goals, allow: []*side{d.looks}, test: func(a *mesh.Action) bool {
 				return c.decide(d.looks, a).allowed() && c.decide(d.denies, a).violates(policy.RuleDefault)
 			}}
-			if found = c.find(&q); found != nil {
+			if found = c.find(&q); found != nil || c.done() {
+				possible = true
 				break
 			}
 			possible = possible || !c.impossible(q.goals)

@@ -170,7 +170,7 @@ func (c *comparison) violation() *mesh.Action {
 	for _, r := range c.newer.rules[:min(len(c.newer.rules), tried)] {
 		for _, clause := range lower.Clauses(r.require) {
 			for _, cube := range missed(clause) {
-				a := c.find(&question{goals: append([]space.Goal{is(r.when)}, cube...), test: func(a *mesh.Action) bool {
+				a := c.find(&question{goals: append([]space.Goal{space.Is(r.when)}, cube...), test: func(a *mesh.Action) bool {
 					return !c.decide(c.older, a).allowed() && !c.decide(c.newer, a).allowed()
 				}})
 				if a != nil {

@@ -17,12 +17,14 @@ import (
 // pair compares a rule of both versions.
 func (c *comparison) pair(p pair) {
 	both := p.older != nil && p.newer != nil
-	before, changes := len(c.report.Changes)+len(c.report.Incomplete), len(c.report.Changes)
+	before, changes := c.noted(), len(c.report.Changes)
 	// It may say the same in another way.
 	byDefault := p.id() == policy.RuleDefault
 	equivalent := both && (p.older.same(p.newer) || !byDefault && c.equivalent(p.older, p.newer))
 	switch {
 	case equivalent:
+	case c.done():
+		c.unanswered(p.ids())
 	case both && byDefault:
 		c.defaults(p)
 	default:
@@ -30,7 +32,7 @@ func (c *comparison) pair(p pair) {
 	}
 	c.obligations(p)
 	decided := len(c.report.Changes) > changes
-	if len(c.report.Changes)+len(c.report.Incomplete) == before && !equivalent && !byDefault {
+	if c.noted() == before && !equivalent && !byDefault {
 		c.report.Changes = append(c.report.Changes, Change{Kind: Rule, Rules: p.ids(), Words: unchangedWords(p)})
 	}
 	c.otherValues(p, decided)
@@ -85,7 +87,7 @@ func (p pair) satisfied(s *side, c *comparison) []space.Goal {
 	if r == nil {
 		return nil
 	}
-	return []space.Goal{is(r.outcome)}
+	return []space.Goal{space.Is(r.outcome)}
 }
 
 // decisions looks for actions that are decided otherwise because of a rule.
@@ -120,7 +122,7 @@ func (c *comparison) equivalent(a, b *rule) bool {
 func (c *comparison) denials(p pair, r *rule, by, other *side, kind Kind) {
 	for _, clause := range lower.Clauses(r.require) {
 		demand := term.Disjunction(clause...)
-		goals := append([]space.Goal{is(r.when), isNot(demand)}, p.satisfied(other, c)...)
+		goals := append([]space.Goal{space.Is(r.when), isNot(demand)}, p.satisfied(other, c)...)
 		var ways []way
 		possible := false
 		for _, cube := range missed(clause) {
@@ -242,7 +244,7 @@ func obligationsOf(r *rule) []mesh.Obligation {
 // obliged looks for an action that a rule of one version obliges for and the
 // same rule of the other does not, or to something else.
 func (c *comparison) obliged(p pair, r, o *rule, equal bool, by *side) {
-	goals := []space.Goal{is(r.when), is(r.require)}
+	goals := []space.Goal{space.Is(r.when), space.Is(r.require)}
 	if equal { // only an action that the other rule does not look at shows it
 		goals = append(goals, isNot(o.when))
 	}

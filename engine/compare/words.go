@@ -34,14 +34,20 @@ func says(t *term.Term) phrase {
 	if words := t.Words(); words != "" {
 		return phrase{t.Reads()[0].Path(), words}
 	}
-	text := t.String()
+	text := quoted(t)
 	switch t.Op {
-	case term.Opaque:
-		text = strings.TrimSuffix(strings.TrimPrefix(text, "("), ")")
 	case term.And, term.Or, term.Cond:
 		text = "(" + text + ")"
 	}
 	return phrase{words: text}
+}
+
+// quoted is a term as its author wrote it, where it has no other words.
+func quoted(t *term.Term) string {
+	if t.Op == term.Opaque {
+		return t.Source
+	}
+	return t.String()
 }
 
 // join is the conjunction of phrases, those about the same field as one.
@@ -110,8 +116,12 @@ func (c *comparison) narrowed(missing phrase, demand, other *term.Term) phrase {
 	}
 	place := space.PlaceAt(missing.field)
 	refuses, allows := lower.NewTest(demand, c.definitions), lower.NewTest(other, c.definitions)
+	s := c.made(demand, other)
+	if s == nil {
+		return missing
+	}
 	var names []string
-	for _, v := range c.library.New(demand, other).Values(place) {
+	for _, v := range s.Values(place) {
 		a := place.With(&mesh.Action{Action: mesh.Operation{Type: mesh.TypeDataRead}}, v)
 		if refuses.Truth(c.ctx, a) == lower.True || allows.Truth(c.ctx, a) != lower.True {
 			continue

@@ -29,6 +29,9 @@ type Goal struct {
 	Want Truths
 }
 
+// Is is the goal that a term is true.
+func Is(t *term.Term) Goal { return Goal{Term: t, Want: True} }
+
 // Budget bounds the steps of searches, each of which looks at a goal once. The
 // zero Budget allows none.
 type Budget struct{ Steps int }

@@ -22,8 +22,11 @@ type Space struct {
 	keys      map[Place][]string // of maps, that terms know
 	groups    []int              // choices of each group of atoms
 	size      int                // of atoms whose classes are known
-	steps     int                // it took to find them
+	steps     int                // it took to make it
 }
+
+// partSteps is what it takes to prepare a part of a term.
+const partSteps = 2
 
 // Library is what spaces over the same predicates share. It belongs to one
 // goroutine.
@@ -92,8 +95,8 @@ func (l *Library) New(terms ...*term.Term) *Space {
 	return s
 }
 
-// Steps returns what it took to find the classes of the terms, as in a
-// [Budget].
+// Steps returns what it took to make the space: to prepare the terms and what
+// they mean, and to find their classes; as in a [Budget].
 func (s *Space) Steps() int { return s.steps }
 
 // Values returns the values of a place that the terms tell apart, those that
@@ -106,14 +109,14 @@ func (s *Space) Values(p Place) []Value {
 	return slices.Clone(s.variables[v].values)
 }
 
-// Loose returns the atoms of terms that are not exact, in CEL: what a proof
-// takes for anything.
-func (s *Space) Loose(terms ...*term.Term) []string {
-	var out []string
+// Loose returns the atoms of terms that are not exact: what a proof takes for
+// anything.
+func (s *Space) Loose(terms ...*term.Term) []*term.Term {
+	var out []*term.Term
 	for _, t := range terms {
 		for _, i := range s.node(t).made() {
-			if text := s.atoms[i].term.String(); !s.atoms[i].exact && !slices.Contains(out, text) {
-				out = append(out, text)
+			if a := s.atoms[i]; !a.exact && !slices.Contains(out, a.term) {
+				out = append(out, a.term)
 			}
 		}
 	}
@@ -135,6 +138,7 @@ func (s *Space) node(t *term.Term) *node {
 	if n := s.nodes[t]; n != nil {
 		return n
 	}
+	s.steps += partSteps
 	n := &node{op: t.Op}
 	switch t.Op {
 	case term.Const:
@@ -166,6 +170,10 @@ func (s *Space) node(t *term.Term) *node {
 }
 
 func (s *Space) atom(t *term.Term) int {
+	t.Walk(func(*term.Term) bool {
+		s.steps += partSteps
+		return true
+	})
 	text := t.String()
 	if i, ok := s.byText[text]; ok {
 		return i

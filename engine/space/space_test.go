@@ -335,3 +335,23 @@ func checkSpace(t *testing.T, x *term.Term, predicates map[string]*term.Term, ac
 		}
 	}
 }
+
+// TestSteps: making a space costs steps, the more the terms say.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	library := space.NewLibrary(definitions(t))
+	before := 0
+	for _, source := range []string{
+		`has(data.purpose)`,
+		`has(data.purpose) && data.purpose == "a"`,
+		`has(data.purpose) && data.purpose == "a" && (data.region == "b" || tool.args.n == 1)`,
+		`has(data.purpose) && data.purpose == "a" && (data.region == "b" || tool.args.n == 1) && personalData()`,
+	} {
+		library.New(compile(t, source)) // whose classes are known from now on
+		if got := library.New(compile(t, source)).Steps(); got <= before {
+			t.Errorf("%s takes %d steps, less of it %d", source, got, before)
+		} else {
+			before = got
+		}
+	}
+}

@@ -1,0 +1,14 @@
+package compare
+
+import (
+	"context"
+
+	"github.com/ai-agent-mesh/mesh/engine"
+)
+
+// Within is [Policies] with a number of steps; it also returns how many were
+// taken.
+func Within(ctx context.Context, steps int, older, newer engine.Policy) (r *Report, taken int, err error) {
+	c, err := within(ctx, steps, older, newer, nil)
+	return c.report, steps - c.left, err
+}
