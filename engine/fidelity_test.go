@@ -195,13 +195,13 @@ func TestEndsOfNumbers(t *testing.T) {
 	numbers := []string{"9223372036854775807", "-9223372036854775808", "9223372036854775806", "9007199254740993", "9007199254740992",
 		"9007199254740992.0", "9223372036854775808.0", "-9223372036854775808.0", "9223372036854777856.0", "1e300", "0.5", "0"}
 	actions := []*enginetest.Action{enginetest.NewAction([]byte(`{"action":{"type":"tool.call"}}`))}
-	for _, n := range append([]string{"18446744073709551615", "9223372036854775808"}, numbers...) {
+	for _, n := range append([]string{"18446744073709551615", "9223372036854775808", `{}`, `[]`, `null`}, numbers...) {
 		actions = append(actions, enginetest.NewAction(fmt.Appendf(nil, `{"action":{"type":"tool.call"},"tool":{"args":{"n":%s}}}`, n)))
 	}
 	for _, n := range numbers {
 		for _, expression := range []string{"tool.args.n == N", "tool.args.n < N", "tool.args.n >= N", "tool.args.n in [N]", "!(tool.args.n in [N, 1.5])",
 			"[N, 1].exists(x, x == tool.args.n)", "tool.args.n in params.numbers", "!(tool.args.n in params.numbers)", "tool.args.n != params.number",
-			"!(tool.args.absent in []) && tool.args.n == N", "tool.args.absent in params.none || tool.args.n == N", "!(tool.args.n in params.none)"} {
+			"!(tool.args.absent in []) && tool.args.n == N", "tool.args.n in [\"\"] || tool.args.n == N", "tool.args.absent in params.none || tool.args.n == N", "!(tool.args.n in params.none)"} {
 			policy := "version: \"3.0.0\"\nname: n\nparams:\n  none: {type: array, items: {type: string}, default: []}\n" +
 				"  number: {type: number, default: " + n + "}\n  numbers: {type: array, items: {type: number}, default: [" + n + "]}\n" +
 				"rules:\n  custom:\n    - {id: r, require: '" + strings.ReplaceAll(expression, "N", n) + "'}\n"

@@ -41,13 +41,12 @@ func (e *expansion) reason(x *expr.Expr, reasons *lower.Reasons, records map[str
 	switch {
 	case err == nil || term.BoundOf(err) != term.Unbound:
 		return errNoValue
-	case failed == nil:
-		return err
+	case failed != nil:
+		if words := failureWords(failed, in.Action(), err.Error()); words != "" {
+			return errors.New(words)
+		}
 	}
-	if words := failureWords(failed, in.Action(), err.Error()); words != "" {
-		return errors.New(words)
-	}
-	return err
+	return errors.New(expr.FailureWords(err))
 }
 
 // failsForAbsence reports whether a term that has no value, and reads what is
@@ -107,7 +106,7 @@ func failureWords(t *term.Term, a *mesh.Action, cel string) string {
 	}
 	if t.Op == term.Exists || t.Op == term.All {
 		for _, mark := range absentInCEL {
-			if name, ok := strings.CutPrefix(cel, mark); ok {
+			if name, ok := strings.CutPrefix(cel, mark); ok && readsOfElements(t, name) {
 				return fmt.Sprintf("it reads %s of an element of %s, which is absent", name, t.Args[0].Path())
 			}
 		}
@@ -122,6 +121,17 @@ func failureWords(t *term.Term, a *mesh.Action, cel string) string {
 		return ""
 	}
 	return fmt.Sprintf("`%s` does not apply to what is there: %s", text, strings.Join(kinds, ", "))
+}
+
+// readsOfElements reports whether a loop reads the field of its elements: the
+// name of any other key may be a value.
+func readsOfElements(loop *term.Term, field string) bool {
+	reads := false
+	loop.Args[1].Walk(func(t *term.Term) bool {
+		reads = reads || t.Op == term.Element && t.Name == field
+		return !reads
+	})
+	return reads
 }
 
 // namesIt reports whether cel-go says of the field at a path that it is absent.

@@ -179,7 +179,7 @@ func (w *deadWalk) call(x ast.Expr) {
 func (w *deadWalk) division(x, divisor ast.Expr) {
 	switch value, _ := w.value(divisor); value {
 	case types.Int(0), types.Uint(0):
-		w.report(x, RuleFails, "always fails: it divides by 0", "correct it, or leave it out")
+		w.report(x, RuleFails, "always fails: it divides by zero", "correct it, or leave it out")
 	}
 }
 

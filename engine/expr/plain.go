@@ -32,13 +32,18 @@ func plainFailure(err error) string { return reword(failures, err.Error()) }
 func reword(table []wording, message string) string {
 	for _, w := range table {
 		if w.message.MatchString(message) {
-			plain := typeMark.ReplaceAllStringFunc(w.message.ReplaceAllString(message, w.plain), func(mark string) string {
-				return typeWords(strings.Trim(mark, "‹›"))
-			})
-			return choiceMark.ReplaceAllStringFunc(plain, func(mark string) string { return choiceWords(strings.Trim(mark, "«»")) })
+			return w.say(message, w.plain)
 		}
 	}
 	return message
+}
+
+// say puts what the message says into words.
+func (w wording) say(message, words string) string {
+	words = typeMark.ReplaceAllStringFunc(w.message.ReplaceAllString(message, words), func(mark string) string {
+		return typeWords(strings.Trim(mark, "‹›"))
+	})
+	return choiceMark.ReplaceAllStringFunc(words, func(mark string) string { return choiceWords(strings.Trim(mark, "«»")) })
 }
 
 // hintOf returns the hint that the table has for a message.

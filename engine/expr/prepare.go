@@ -59,7 +59,7 @@ func addChecks(factory ast.ExprFactory, a *ast.AST) {
 			c := x.AsComprehension()
 			x.SetKindCase(factory.NewComprehensionTwoVar(x.ID(), around(c.IterRange()), c.IterVar(), c.IterVar2(), c.AccuVar(),
 				c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()))
-		case searchedOtherwise(x):
+		case searchedOtherwise(a, x):
 			args := x.AsCall().Args()
 			x.SetKindCase(factory.NewCall(x.ID(), operators.In, args[0], around(args[1])))
 		}
@@ -68,20 +68,21 @@ func addChecks(factory ast.ExprFactory, a *ast.AST) {
 
 func needsCheck(a *ast.AST) bool {
 	found := false
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) { found = found || unknownRange(a, x) || searchedOtherwise(x) }))
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) { found = found || unknownRange(a, x) || searchedOtherwise(a, x) }))
 	return found
 }
 
 // searchedOtherwise reports whether x looks for something in a list that cel-go
 // makes a set of with another meaning: where the list is empty, it does not look
-// at the value, which may be absent; and whole numbers beyond 2^53 equal others in
-// a set than ==.
-func searchedOtherwise(x ast.Expr) bool {
+// at the value, which may be absent; whole numbers beyond 2^53 equal others in a
+// set than ==; and what is a map, as a free-form value may be, cannot be looked up.
+func searchedOtherwise(a *ast.AST, x ast.Expr) bool {
 	if x.Kind() != ast.CallKind || x.AsCall().FunctionName() != operators.In || x.AsCall().Args()[1].Kind() != ast.ListKind {
 		return false
 	}
-	list := x.AsCall().Args()[1].AsList().Elements()
-	return len(list) == 0 || slices.ContainsFunc(list, func(e ast.Expr) bool {
+	value, list := x.AsCall().Args()[0], x.AsCall().Args()[1].AsList().Elements()
+	t := a.GetType(value.ID())
+	return len(list) == 0 || t == nil || t.Kind() == types.DynKind || slices.ContainsFunc(list, func(e ast.Expr) bool {
 		if e.Kind() != ast.LiteralKind {
 			return false
 		}

@@ -19,16 +19,31 @@ func words(message, plain, hint string) wording {
 	return wording{regexp.MustCompile(`^(?:` + message + `)$`), plain, hint}
 }
 
-// failures are the reasons for which an evaluation fails.
+// failures are the reasons for which an evaluation fails. The hint is the same
+// without values, for what is recorded.
 var failures = []wording{
-	words(`no such key: (.*)`, "the map has no key $1", ""),
-	words(`index out of bounds: (.*)`, "the list has no element $1", ""),
-	words(`(?:division|modulus) by zero`, "it divides by 0", ""),
-	words(`.*\boverflow`, "the result is too large or too small", ""),
-	words(`invalid RFC 3339 timestamp (.*)`, "$1 is no time, as 2026-01-31T12:00:00Z is one", ""),
-	words(`no such overload`, "an operator or function does not take values of these types", ""),
-	words(`reference to undefined type: .*`, "the type of a record has no name", ""),
-	words(`type conversion error from '.*' to '(.*)'`, "the value does not become ‹$1›", ""),
+	words(`no such key: (.*)`, "the map has no key $1", "it reads a key that is not there"),
+	words(`no such attribute\(s\): (.*)`, "$1 is absent", "it reads $1, which is absent"),
+	words(`index out of bounds: (.*)`, "the list has no element $1", "it reads an element that a list does not have"),
+	words(`(?:division|modulus) by zero`, "it divides by zero", "it divides by zero"),
+	words(`.*\boverflow`, "the result is too large or too small", "its result is too large or too small"),
+	words(`invalid RFC 3339 timestamp (.*)`, "$1 is no time, as 2026-01-31T12:00:00Z is one", "it takes a text for a time that is none"),
+	words(`unknown time zone (.*)`, "$1 is no time zone, as Europe/Oslo is one", "it takes a text for a time zone that is none"),
+	words(`no such overload`, "an operator or function does not take values of these types", "an operator or function does not take what is there"),
+	words(`reference to undefined type: .*`, "the type of a record has no name", "the type of a record has no name"),
+	words(`type conversion error from '.*' to '(.*)'`, "the value does not become ‹$1›", "a value does not become ‹$1›"),
+	words(`(a loop runs over a list or a map, .*|the regular expression has .*|a text of .* is too long .*|the value is .*, not true or false)`, "$1", "$1"),
+}
+
+// FailureWords says why [Expr.Eval] failed, without values of the action: what is
+// recorded must not repeat them, as the messages of cel-go do.
+func FailureWords(err error) string {
+	for _, w := range failures {
+		if w.message.MatchString(err.Error()) {
+			return w.say(err.Error(), w.hint)
+		}
+	}
+	return "it has no value for this action"
 }
 
 // syntaxErrors are what the parser says.
