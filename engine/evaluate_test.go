@@ -297,7 +297,6 @@ func TestRunawayLoopFails(t *testing.T) {
 	}
 }
 
-// TestIndexKeepsOrder mixes rules for one type, for several and for any.
 // TestRulesThatLoopShareABound has each of many rules loop within a loop. What
 // they all may cost is used up by the first; the others fail and say so, and
 // what does not loop is decided all the same.
@@ -364,6 +363,7 @@ func TestNobodyWaits(t *testing.T) {
 	}
 }
 
+// TestIndexKeepsOrder mixes rules for one type, for several and for any.
 func TestIndexKeepsOrder(t *testing.T) {
 	t.Parallel()
 	p := program(t, document(t, "p.yaml", custom(`    - {id: any, require: 'false'}

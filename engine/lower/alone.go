@@ -15,11 +15,7 @@ func Clauses(t *term.Term) []Clause {
 	if !ok {
 		clauses = one(t, false)
 	}
-	out := make([]Clause, len(clauses))
-	for i, c := range clauses {
-		out[i] = Clause(c)
-	}
-	return out
+	return clauses
 }
 
 // Test is a boolean term that is decided by itself, for those who reason about
@@ -44,15 +40,4 @@ func NewTest(t *term.Term, definitions map[string]*term.Term) *Test {
 func (t *Test) Truth(ctx context.Context, a *mesh.Action) Truth {
 	t.input.take(ctx, a)
 	return t.test(&t.input)
-}
-
-// String returns CEL's word: true, false or error.
-func (v Truth) String() string {
-	switch v {
-	case True:
-		return "true"
-	case False:
-		return "false"
-	}
-	return "error"
 }

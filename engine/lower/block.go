@@ -84,7 +84,7 @@ type watch struct {
 // pending is a clause on its way into a block.
 type pending struct {
 	blockClause
-	terms clause
+	terms Clause
 }
 
 // said is what a clause says of a slot: a literal about its place, or that its

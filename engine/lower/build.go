@@ -62,7 +62,7 @@ func Build(rules []Rule, opts Options) *Matcher {
 		Options: opts, rules: rules, splits: maxSplits, readings: map[*term.Term]*reading{},
 		byPlace: map[place]int32{}, byText: map[string]int32{}, byName: map[string]int32{},
 	}
-	m := &Matcher{rules: len(rules), demands: make([][]Clause, len(rules))}
+	m := &Matcher{demands: make([][]Clause, len(rules))}
 	for i, p := range keyPlaces() {
 		m.keys[i] = b.placeSlot(p)
 	}
@@ -90,17 +90,13 @@ func Build(rules []Rule, opts Options) *Matcher {
 	return m
 }
 
-// Clause is a part of what a rule requires, as the author wrote it but for
-// De Morgan: a disjunction of terms.
-type Clause []*term.Term
-
 // prepared is a rule as clauses. The condition's are those of its negation: a
 // rule looks at an action unless all of them are true, and a demand counts only
 // where they are not.
 type prepared struct {
 	rule      int32
 	condition *term.Term
-	unless    []clause
+	unless    []Clause
 	demands   []Clause
 }
 
@@ -224,7 +220,7 @@ func (b *builder) split(variants []variant, dimension int, texts []string, whenA
 // unless returns the clauses of a condition's negation: none where it is always
 // met, and one predicate where there would be too many, alone or joined with
 // each demand. It returns false for a condition that nothing meets.
-func (b *builder) unless(condition *term.Term, demands []Clause) ([]clause, bool) {
+func (b *builder) unless(condition *term.Term, demands []Clause) ([]Clause, bool) {
 	if condition.IsConst(true) {
 		return nil, true
 	}
@@ -253,7 +249,7 @@ func (p *prepared) pending() []pending {
 			}
 		}
 		for _, u := range joined {
-			out = append(out, pending{blockClause{p.rule, int32(i)}, append(append(clause{}, u...), d...)})
+			out = append(out, pending{blockClause{p.rule, int32(i)}, append(append(Clause{}, u...), d...)})
 		}
 	}
 	return out

@@ -9,19 +9,20 @@ import (
 // evaluated as one predicate.
 const maxClauses = 64
 
-// A clause is a disjunction of boolean terms, each about a single place or a
+// Clause is a part of what a rule requires, as the author wrote it but for
+// De Morgan: a disjunction of boolean terms, each about a single place or a
 // predicate; nothing in it is false. A rule is a conjunction of clauses. Both
 // follow from distribution and De Morgan alone, which hold with errors, too.
-type clause []*term.Term
+type Clause []*term.Term
 
 // clausesOf returns the conjunction of clauses that t is, or its negation; false
 // if there would be more than [maxClauses].
-func clausesOf(t *term.Term, negated bool) ([]clause, bool) {
+func clausesOf(t *term.Term, negated bool) ([]Clause, bool) {
 	if t.IsConst(!negated) {
 		return nil, true
 	}
 	if t.IsConst(negated) {
-		return []clause{{}}, true
+		return []Clause{{}}, true
 	}
 	if _, single := onePlace(t); single { // a literal, or a predicate that keeps guard and guarded together
 		return one(t, negated), true
@@ -43,15 +44,15 @@ func clausesOf(t *term.Term, negated bool) ([]clause, bool) {
 	return one(t, negated), true
 }
 
-func one(t *term.Term, negated bool) []clause {
+func one(t *term.Term, negated bool) []Clause {
 	if negated {
 		t = term.Negate(t)
 	}
-	return []clause{{t}}
+	return []Clause{{t}}
 }
 
-func conjoin(args []*term.Term, negated bool) ([]clause, bool) {
-	var out []clause
+func conjoin(args []*term.Term, negated bool) ([]Clause, bool) {
+	var out []Clause
 	for _, a := range args {
 		clauses, ok := clausesOf(a, negated)
 		if out = append(out, clauses...); !ok || len(out) > maxClauses {
@@ -61,8 +62,8 @@ func conjoin(args []*term.Term, negated bool) ([]clause, bool) {
 	return out, true
 }
 
-func disjoin(args []*term.Term, negated bool) ([]clause, bool) {
-	out := []clause{{}}
+func disjoin(args []*term.Term, negated bool) ([]Clause, bool) {
+	out := []Clause{{}}
 	for _, a := range args {
 		clauses, ok := clausesOf(a, negated)
 		if !ok {
@@ -76,14 +77,14 @@ func disjoin(args []*term.Term, negated bool) ([]clause, bool) {
 }
 
 // product is the disjunction of two conjunctions.
-func product(a, b []clause) ([]clause, bool) {
+func product(a, b []Clause) ([]Clause, bool) {
 	if len(a)*len(b) > maxClauses {
 		return nil, false
 	}
-	out := make([]clause, 0, len(a)*len(b))
+	out := make([]Clause, 0, len(a)*len(b))
 	for _, x := range a {
 		for _, y := range b {
-			out = append(out, append(append(clause{}, x...), y...))
+			out = append(out, append(append(Clause{}, x...), y...))
 		}
 	}
 	return out, true

@@ -85,7 +85,7 @@ func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
 	}
 	ordered := t.Op != term.Eq && t.Op != term.Ne && t.Op != term.In
 	for _, c := range constants {
-		if !comparable(a.Kind, c, ordered) {
+		if !fits(a.Kind, c, ordered) {
 			return nil, nil, false
 		}
 	}
@@ -98,9 +98,9 @@ func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
 	return a, constants, true
 }
 
-// comparable reports whether the classes of a leaf of that kind can have the
+// fits reports whether the classes of a leaf of that kind can have the
 // constant as a bound.
-func comparable(kind term.Kind, constant any, ordered bool) bool {
+func fits(kind term.Kind, constant any, ordered bool) bool {
 	const exact = 1 << 53 // integers below are exact in a float64
 	switch c := constant.(type) {
 	case string:

@@ -14,7 +14,6 @@ import (
 // Matcher is a set of compiled rules. It is immutable and safe for concurrent
 // use.
 type Matcher struct {
-	rules   int
 	demands [][]Clause // by rule
 	slots   []*slot
 	byName  map[string]int32  // slots of the predicates asked by name

@@ -11,6 +11,17 @@ const (
 	Error
 )
 
+// String returns CEL's word: true, false or error.
+func (v Truth) String() string {
+	switch v {
+	case True:
+		return "true"
+	case False:
+		return "false"
+	}
+	return "error"
+}
+
 func truth(b bool) Truth {
 	if b {
 		return True
