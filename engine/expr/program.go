@@ -29,11 +29,15 @@ type planned struct {
 }
 
 // planner returns what makes the program of an expression when it is needed,
-// once. Values of records that are given become constants of it; nil for none.
+// once. Patterns that records make become constants of it where records are given;
+// where one of them cannot be computed, that is an error when it is used.
 func (e *Env) planner(a *ast.AST, records map[string]Values) func() (planned, error) {
 	return sync.OnceValues(func() (planned, error) {
 		counts := unbounded(a)
 		p, err := e.cel.PlanProgram(prepared(a, records), programOptions(counts)...)
+		if err != nil && records != nil {
+			p, err = e.cel.PlanProgram(prepared(a, nil), programOptions(counts)...)
+		}
 		if err != nil {
 			return planned{}, fmt.Errorf("the expression cannot be evaluated: %w", err)
 		}
