@@ -186,28 +186,12 @@ func (w *partsWalk) visit(x ast.Expr) {
 		w.found = append(w.found, t)
 		return
 	}
-	switch x.Kind() {
-	case ast.SelectKind:
-		w.visit(x.AsSelect().Operand())
-	case ast.CallKind:
-		call := x.AsCall()
-		if call.IsMemberFunction() {
-			w.visit(call.Target())
-		}
-		for _, a := range call.Args() {
-			w.visit(a)
-		}
-	case ast.ListKind:
-		for _, e := range x.AsList().Elements() {
-			w.visit(e)
-		}
-	case ast.MapKind:
-		for _, e := range x.AsMap().Entries() {
-			w.visit(e.AsMapEntry().Key())
-			w.visit(e.AsMapEntry().Value())
-		}
-	case ast.ComprehensionKind:
+	if x.Kind() == ast.ComprehensionKind {
 		w.comprehension(x.AsComprehension())
+		return
+	}
+	for _, child := range children(x) {
+		w.visit(child)
 	}
 }
 
