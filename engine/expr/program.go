@@ -102,6 +102,20 @@ type program struct {
 	records map[string]Values
 }
 
+// Plan makes the programs of the parts of a term that cel-go evaluates. Those that
+// have none yet are else made when they are first decided. The error is that a
+// part cannot be evaluated, whatever the action says.
+func Plan(t *term.Term) error {
+	var failed error
+	t.Walk(func(t *term.Term) bool {
+		if p, ok := t.Program.(*program); ok && failed == nil {
+			_, failed = p.plan()
+		}
+		return failed == nil && t.Op != term.Opaque
+	})
+	return failed
+}
+
 // Decide evaluates by cel-go.
 func (p *program) Decide(in term.Input) (bool, error) {
 	return eval(in.Context(), p.plan, &Input{Action: in.Action(), Records: p.records, Predicate: in.Ask, Spend: in.Spend})
