@@ -260,6 +260,45 @@ func TestOperands(t *testing.T) {
 	}
 }
 
+// TestFailingParameters compares the back ends over parameters that a function
+// fails with, beside a pattern that a parameter makes or that is written out.
+func TestFailingParameters(t *testing.T) {
+	t.Parallel()
+	const told = `{"action":{"type":"tool.call"},"data":{"categories":["x"]}}`
+	compared := backends(t)
+	for _, expression := range []string{
+		`data.categories.exists(c, c.matches(PATTERN) && timestamp(params.s) > timestamp("2026-01-01T00:00:00Z")) || true`,
+		`data.categories.exists(c, c.matches(PATTERN) && timestamp(params.s) > timestamp("2026-01-01T00:00:00Z") || true)`,
+		`data.categories.exists(c, c.matches(PATTERN) && int(params.s) > 1) || has(data.categories)`,
+		`data.categories.exists(c, c.matches(PATTERN + string(int(params.s)))) || true`,
+		`params.list.exists(p, action.type.matches(p) && int(params.s) > 1) || true`,
+	} {
+		for _, pattern := range []string{"params.pat", `"x"`} {
+			source := "version: \"3.0.0\"\nname: n\nparams:\n  pat: {type: string, default: x}\n  s: {type: string, default: \"\"}\n" +
+				"  list: {type: array, items: {type: string}, default: [x, y]}\n" +
+				"rules:\n  custom:\n    - {id: r, require: '" + strings.ReplaceAll(expression, "PATTERN", pattern) + "'}\n"
+			policies := []enginetest.Source{{ID: "acme/failing", YAML: source}}
+			_, difference, err := enginetest.Compare(compared, 1, policies, []*enginetest.Action{enginetest.NewAction([]byte(told))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if difference != nil {
+				t.Error(difference)
+			}
+			doc := document(t, "p.yaml", source)
+			p, err := engine.Compile([]engine.Policy{{ID: "acme/failing", Document: doc}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var result engine.Result
+			p.Evaluate(t.Context(), action(t, told), engine.Inline, &result)
+			if !result.Allowed || len(result.Errors) > 0 {
+				t.Errorf("%s with %s: errors %v, want it to hold", expression, pattern, result.Errors)
+			}
+		}
+	}
+}
+
 // compareAccepted compares the back ends over a policy, if the engine takes it
 // for one.
 func compareAccepted(t *testing.T, compared []enginetest.Backend, g *enginetest.Generator, seed uint64, source enginetest.Source) {

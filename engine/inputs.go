@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/ai-agent-mesh/mesh/engine/expr"
@@ -30,10 +31,5 @@ func Inputs(doc *policy.Document) []string {
 			}
 		}
 	}
-	out := make([]string, 0, len(seen))
-	for path := range seen {
-		out = append(out, path)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(seen))
 }

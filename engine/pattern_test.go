@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,28 @@ func TestParameterPatternsAreCompiledOnce(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(20, decide); n > few {
 		t.Errorf("a decision allocates %v times, more than %d", n, few)
+	}
+}
+
+// TestFirstDecisionPlansNothing: what cel-go evaluates is ready once a policy is
+// compiled.
+func TestFirstDecisionPlansNothing(t *testing.T) {
+	const few = 500 // making the programs takes twice as many
+	doc := document(t, "p.yaml", patternRules)
+	p, err := engine.Compile([]engine.Policy{{ID: "acme/forms", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := action(t, `{"action":{"type":"tool.call"},"tool":{"name":"pay"}}`)
+	var in engine.Input
+	var verdict engine.Verdict
+	p.Bind(t.Context(), a, engine.Inline, &in)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	p.Decide(&in, &verdict)
+	runtime.ReadMemStats(&after)
+	if n := after.Mallocs - before.Mallocs; n > few {
+		t.Errorf("the first decision allocates %d times, want at most %d", n, few)
 	}
 }
 

@@ -103,10 +103,17 @@ func CompileWith(policies []Policy, back BackEnd) (*Program, error) {
 		}
 		compiled[i] = c
 	}
-	return newProgram(compiled, back), nil
+	p := newProgram(compiled, back)
+	for _, b := range p.phases {
+		if err := b.plan(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
-// newProgram lowers the rules of policies.
+// newProgram lowers the rules of policies. What they leave to cel-go is planned
+// when it is first decided, unless [rulebook.plan] does: of a mutant most is never.
 func newProgram(policies []*compiledPolicy, back BackEnd) *Program {
 	p := &Program{back: back, policies: policies}
 	var inline, deferred []*compiledPolicy

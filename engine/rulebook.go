@@ -30,6 +30,7 @@ type rulebook struct {
 	demands  [][]demand
 	denying  []int32 // the policies that deny by default
 	matcher  *lower.Matcher
+	unmade   []terms // by rule, until their programs are made
 
 	// What every result says, whatever the action is.
 	evaluated, weakened bool
@@ -49,6 +50,7 @@ func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
 				watched = -1
 			}
 			t := r.terms(back)
+			b.unmade = append(b.unmade, t)
 			lowered = append(lowered, lower.Rule{When: t.when, Require: t.require, Policy: watched})
 		}
 		b.enforced = append(b.enforced, c.info.Mode == mesh.ModeEnforce)
@@ -71,6 +73,23 @@ func newRulebook(policies []*compiledPolicy, back BackEnd) *rulebook {
 		b.demands[i] = demandsOf(b.matcher.Demands(i), opts.Definitions)
 	}
 	return b
+}
+
+// plan makes the programs of what rules leave to cel-go, so that no decision has
+// to, and a part that cannot be evaluated is an error before there is one.
+func (b *rulebook) plan() error {
+	for i, t := range b.unmade {
+		for _, e := range []*term.Term{t.when, t.require} {
+			if e == nil {
+				continue
+			}
+			if err := expr.Plan(e); err != nil {
+				return mesh.Errorf(mesh.CodePolicyInvalid, "policy %s, rule %s: %v", b.policies[b.policyOf[i]].info.ID, b.rules[i].id, err)
+			}
+		}
+	}
+	b.unmade = nil
+	return nil
 }
 
 // terms are the expressions of a rule in the engine's own form; nil where there

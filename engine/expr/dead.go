@@ -153,7 +153,7 @@ func (w *deadWalk) value(x ast.Expr) (ref.Val, error) {
 	if w.trials--; w.trials < 0 {
 		return types.NullValue, nil // nothing is claimed
 	}
-	part := ast.NewCheckedAST(ast.NewAST(x, w.ast.SourceInfo()), w.ast.TypeMap(), w.ast.ReferenceMap())
+	part := subtree(w.ast, x)
 	p, err := w.expr.env.cel.PlanProgram(part, programOptions(unbounded(part))...)
 	if err != nil {
 		return nil, err

@@ -94,9 +94,8 @@ func (c *converter) readsRecords(x ast.Expr) bool {
 	return found
 }
 
-// foldable returns the records whose values cel-go should be given as constants:
-// where a node makes patterns of them, so that each rule has its own and they are
-// compiled once.
+// foldable returns the records whose values become constants of the program of a
+// node, as far as patterns are made of them: nil where none are.
 func (c *converter) foldable(x ast.Expr) map[string]Values {
 	if len(c.expr.patterns) == 0 || !c.readsRecords(x) {
 		return nil
@@ -107,6 +106,29 @@ func (c *converter) foldable(x ast.Expr) map[string]Values {
 // subtree returns a node of a checked expression as one of its own.
 func subtree(a *ast.AST, x ast.Expr) *ast.AST {
 	return ast.NewCheckedAST(ast.NewAST(x, a.SourceInfo()), a.TypeMap(), a.ReferenceMap())
+}
+
+// foldPatterns makes constants of the records that patterns are made of, so that
+// each rule has its own patterns and they are compiled once. What else reads
+// records is left alone: cel-go computes with constants when it makes the program,
+// where an error would be one of the whole and not of the part that has it.
+func foldPatterns(factory ast.ExprFactory, x ast.Expr, records map[string]Values) {
+	listed := map[string]bool{} // variables that patterns are made of
+	ast.PostOrderVisit(x, ast.NewExprVisitor(func(x ast.Expr) {
+		switch x.Kind() {
+		case ast.CallKind:
+			if call := x.AsCall(); call.FunctionName() == overloads.Matches {
+				made := call.Args()[len(call.Args())-1]
+				fold(factory, made, records)
+				maps.Copy(listed, freeNames(made))
+			}
+		case ast.ComprehensionKind:
+			if c := x.AsComprehension(); listed[c.IterVar()] {
+				fold(factory, c.IterRange(), records)
+				maps.Copy(listed, freeNames(c.IterRange()))
+			}
+		}
+	}))
 }
 
 // fold replaces what reads records.
@@ -164,28 +186,12 @@ func (w *partsWalk) visit(x ast.Expr) {
 		w.found = append(w.found, t)
 		return
 	}
-	switch x.Kind() {
-	case ast.SelectKind:
-		w.visit(x.AsSelect().Operand())
-	case ast.CallKind:
-		call := x.AsCall()
-		if call.IsMemberFunction() {
-			w.visit(call.Target())
-		}
-		for _, a := range call.Args() {
-			w.visit(a)
-		}
-	case ast.ListKind:
-		for _, e := range x.AsList().Elements() {
-			w.visit(e)
-		}
-	case ast.MapKind:
-		for _, e := range x.AsMap().Entries() {
-			w.visit(e.AsMapEntry().Key())
-			w.visit(e.AsMapEntry().Value())
-		}
-	case ast.ComprehensionKind:
+	if x.Kind() == ast.ComprehensionKind {
 		w.comprehension(x.AsComprehension())
+		return
+	}
+	for _, child := range children(x) {
+		w.visit(child)
 	}
 }
 

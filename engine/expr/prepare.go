@@ -30,8 +30,8 @@ func checkedRange() cel.EnvOption {
 	return cel.Function(loopRange, cel.Overload(loopRange, []*cel.Type{cel.DynType}, cel.DynType, check))
 }
 
-// prepared returns an expression as cel-go is to run it: with the values of
-// records as constants, with the ranges of its loops checked, and with lists that
+// prepared returns an expression as cel-go is to run it: with the patterns that
+// records make as constants, with the ranges of its loops checked, and with lists that
 // it would not search as it does others. Everybody else sees it as it is written.
 func prepared(a *ast.AST, records map[string]Values) *ast.AST {
 	if records == nil && !needsCheck(a) {
@@ -39,7 +39,7 @@ func prepared(a *ast.AST, records map[string]Values) *ast.AST {
 	}
 	a = ast.Copy(a)
 	factory := ast.NewExprFactory()
-	fold(factory, a.Expr(), records)
+	foldPatterns(factory, a.Expr(), records)
 	addChecks(factory, a)
 	return a
 }

@@ -25,11 +25,15 @@ type planned struct {
 }
 
 // planner returns what makes the program of an expression when it is needed,
-// once. Values of records that are given become constants of it; nil for none.
+// once. Patterns that records make become constants of it where records are given;
+// where one of them cannot be computed, that is an error when it is used.
 func (e *Env) planner(a *ast.AST, records map[string]Values) func() (planned, error) {
 	return sync.OnceValues(func() (planned, error) {
 		counts := unbounded(a)
 		p, err := e.cel.PlanProgram(prepared(a, records), programOptions(counts)...)
+		if err != nil && records != nil {
+			p, err = e.cel.PlanProgram(prepared(a, nil), programOptions(counts)...)
+		}
 		if err != nil {
 			return planned{}, fmt.Errorf("the expression cannot be evaluated: %w", err)
 		}
@@ -52,6 +56,20 @@ func programOptions(counts bool) []cel.ProgramOption {
 type program struct {
 	plan    func() (planned, error)
 	records map[string]Values
+}
+
+// Plan makes the programs of the parts of a term that cel-go evaluates. Those that
+// have none yet are else made when they are first decided. The error is that a
+// part cannot be evaluated, whatever the action says.
+func Plan(t *term.Term) error {
+	var failed error
+	t.Walk(func(t *term.Term) bool {
+		if p, ok := t.Program.(*program); ok && failed == nil {
+			_, failed = p.plan()
+		}
+		return failed == nil && t.Op != term.Opaque
+	})
+	return failed
 }
 
 // Decide evaluates by cel-go.

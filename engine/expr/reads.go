@@ -17,12 +17,7 @@ import (
 func (x *Expr) Reads() []string {
 	seen := map[string]bool{}
 	collectReads(x.checked.NativeRep().Expr(), seen)
-	out := make([]string, 0, len(seen))
-	for path := range seen {
-		out = append(out, path)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // RecordFields returns the fields of a record that the expression reads or asks
@@ -51,31 +46,8 @@ func collectReads(x ast.Expr, seen map[string]bool) {
 		seen[path] = true
 		return // not also data, where data.purpose is read
 	}
-	switch x.Kind() {
-	case ast.SelectKind:
-		collectReads(x.AsSelect().Operand(), seen)
-	case ast.CallKind:
-		c := x.AsCall()
-		if c.IsMemberFunction() {
-			collectReads(c.Target(), seen)
-		}
-		for _, a := range c.Args() {
-			collectReads(a, seen)
-		}
-	case ast.ListKind:
-		for _, e := range x.AsList().Elements() {
-			collectReads(e, seen)
-		}
-	case ast.MapKind:
-		for _, e := range x.AsMap().Entries() {
-			collectReads(e.AsMapEntry().Key(), seen)
-			collectReads(e.AsMapEntry().Value(), seen)
-		}
-	case ast.ComprehensionKind:
-		c := x.AsComprehension()
-		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
-			collectReads(part, seen)
-		}
+	for _, child := range children(x) {
+		collectReads(child, seen)
 	}
 }
 
