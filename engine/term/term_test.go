@@ -123,3 +123,30 @@ func ExampleTerm_Reads() {
 	// data.purpose gift
 	// data.categories []
 }
+
+func TestComparedTexts(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		`data.region == "eu"`:            "data.region [eu]",
+		`"eu" == data.region`:            "data.region [eu]",
+		`data.region in ["eu", "us"]`:    "data.region [eu us]",
+		`tool.args.n == "1"`:             "tool.args.n [1]",
+		`data.region in []`:              "data.region []",
+		`tool.args.n in ["1", 2]`:        "",
+		`tool.args.n == 1`:               "",
+		`data.region != "eu"`:            "",
+		`data.region == data.purpose`:    "",
+		`"eu" in data.categories`:        "",
+		`has(data.region)`:               "",
+		`data.region.startsWith("eu")`:   "",
+		`!(data.region in ["eu", "us"])`: "",
+	} {
+		got := ""
+		if place, texts := parse(t, source).ComparedTexts(); place != nil {
+			got = fmt.Sprint(place.Path(), " ", texts)
+		}
+		if got != want {
+			t.Errorf("%s compares %q, want %q", source, got, want)
+		}
+	}
+}
