@@ -68,24 +68,13 @@ func (s *Sieve) looked(when *term.Term) []int {
 // compared returns the actions for which a comparison with texts is not false; ok
 // is false for other terms.
 func (s *Sieve) compared(t *term.Term) (found []int, ok bool) {
-	if t.Op != term.Eq && t.Op != term.In || t.Args[1].Op != term.Const {
+	place, texts := t.ComparedTexts()
+	if place == nil {
 		return nil, false
-	}
-	place := t.Args[0]
-	if place.Op != term.Read && place.Op != term.Key {
-		return nil, false
-	}
-	list, isList := t.Args[1].Value.([]any)
-	if !isList {
-		list = []any{t.Args[1].Value}
 	}
 	at := s.place(place)
 	found = slices.Clone(at.others)
-	for _, v := range list {
-		text, isText := v.(string)
-		if !isText {
-			return nil, false
-		}
+	for _, text := range texts {
 		found = append(found, at.byText[text]...)
 	}
 	slices.Sort(found)

@@ -176,6 +176,13 @@ func wordExamples() []example {
 		{"a list with nothing else", rules("    - {id: a, when: 'has(data.fields)', require: 'data.fields.all(f, f in [\"a\", \"b\"])'}\n"), rules("    - {id: a, when: 'has(data.fields)', require: 'data.fields.all(f, f in [\"a\"])'}\n"), []string{
 			`denied | denied now: any action where data.fields with something other than a (rule a: with nothing but a, b → with nothing but a) | {"action":{"type":"data.read"},"data":{"fields":["b"]}} allowed → denied`,
 		}},
+		{"how a text begins", rules("    - {id: a, when: 'has(data.region)', require: 'data.region.startsWith(\"eu\")'}\n"), rules("    - {id: a, when: 'has(data.region)', require: 'data.region.startsWith(\"eu-\")'}\n"), []string{
+			`denied | denied now: any action where data.region does not begin with eu- (rule a: begins with eu → begins with eu-) | {"action":{"type":"data.read"},"data":{"region":"euother"}} allowed → denied`,
+		}},
+		{"what cannot be proved", rules("    - {id: a, when: 'has(data.region)', require: 'data.region.startsWith(\"eu-\")'}\n"), rules("    - {id: a, when: 'has(data.region)', require: 'data.region.matches(\"^eu-.*$\")'}\n"), []string{
+			`? denied | whether an action is denied now where data.region does not match ^eu-.*$ (rule a): nothing is proved about data.region.matches("^eu-.*$")`,
+			`? allowed | whether an action is allowed now where data.region does not begin with eu- (rule a): nothing is proved about data.region.matches("^eu-.*$")`,
+		}},
 		{"bounds and default of a parameter", head + "params: {most: {type: integer, default: 1, minimum: 0}, one: {type: string, enum: [a, b], default: a}}\n" + "rules: {custom: [{id: a, require: 'has(data.purpose)'}]}\n",
 			head + "params: {most: {type: integer, default: 2, maximum: 9}, one: {type: string, enum: [a], default: a}}\n" + "rules: {custom: [{id: a, require: 'has(data.purpose)'}]}\n", []string{
 				"parameter | parameter most: default 1 → 2",

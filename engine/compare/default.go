@@ -17,9 +17,9 @@ type selects map[string][]string
 func selectsOf(t *term.Term) selects {
 	out := selects{}
 	for _, part := range t.Conjuncts() {
-		path, texts := textsOf(part)
-		if texts != nil && out[path] == nil {
-			out[path] = texts
+		place, texts := part.ComparedTexts()
+		if place != nil && out[place.Path()] == nil {
+			out[place.Path()] = texts
 		}
 	}
 	return out
@@ -34,27 +34,6 @@ func (s selects) excludes(o selects) bool {
 		}
 	}
 	return false
-}
-
-// textsOf returns the texts that a term asks for at a place; nil for another
-// term.
-func textsOf(t *term.Term) (path string, texts []string) {
-	if (t.Op != term.Eq && t.Op != term.In) || (t.Args[0].Op != term.Read && t.Args[0].Op != term.Key) || t.Args[1].Op != term.Const {
-		return "", nil
-	}
-	list, ok := t.Args[1].Value.([]any)
-	if !ok {
-		list = []any{t.Args[1].Value}
-	}
-	texts = []string{}
-	for _, v := range list {
-		text, ok := v.(string)
-		if !ok {
-			return "", nil
-		}
-		texts = append(texts, text)
-	}
-	return t.Args[0].Path(), texts
 }
 
 // looking is the condition that a rule of a version looks at an action at which

@@ -123,6 +123,10 @@ func (c *comparison) denials(p pair, r *rule, by, other *side, kind Kind) {
 	for _, clause := range lower.Clauses(r.require) {
 		demand := term.Disjunction(clause...)
 		goals := append([]space.Goal{space.Is(r.when), isNot(demand)}, p.satisfied(other, c)...)
+		terms := []*term.Term{r.when, demand}
+		for _, g := range p.satisfied(other, c) {
+			terms = append(terms, g.Term)
+		}
 		var ways []way
 		possible := false
 		for _, cube := range missed(clause) {
@@ -138,7 +142,7 @@ func (c *comparison) denials(p pair, r *rule, by, other *side, kind Kind) {
 		if len(ways) > 0 {
 			c.flip(kind, p, r, clause, ways)
 		} else if possible {
-			c.gap(kind, p.ids(), fmt.Sprintf("an action is %s now where %s", kind, shortened(says(term.Negate(demand)).String())), r.when, demand)
+			c.gap(kind, p.ids(), fmt.Sprintf("an action is %s now where %s", kind, shortened(says(term.Negate(demand)).String())), terms...)
 		}
 	}
 }

@@ -21,12 +21,10 @@ func (p phrase) String() string {
 	if p.field == "" {
 		return p.words
 	}
-	for _, verb := range []string{"with ", "without ", "begins ", "ends ", "contains "} {
-		if strings.HasPrefix(p.words, verb) {
-			return p.field + " " + p.words
-		}
+	if strings.HasPrefix(p.words, "with ") || strings.HasPrefix(p.words, "without ") {
+		return p.field + " " + p.words
 	}
-	return p.field + " is " + p.words
+	return term.Sentence(p.field, p.words)
 }
 
 // says puts a term that is true into words.
@@ -434,7 +432,7 @@ func wordsOf(v any) string {
 	if err != nil {
 		return fmt.Sprint(v)
 	}
-	return shortened(strings.ReplaceAll(string(text), `","`, `", "`))
+	return shortened(term.Visible(strings.ReplaceAll(string(text), `","`, `", "`)))
 }
 
 // shortened cuts what is too long for a sentence.

@@ -102,5 +102,5 @@ func valueText(v any) string {
 	if e.Encode(v) != nil {
 		return "a value"
 	}
-	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), `","`, `", "`)
+	return term.Visible(strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), `","`, `", "`))
 }

@@ -395,7 +395,7 @@ func (t *tried) names(v any) bool {
 // same compares values, numbers of both types.
 func same(a, b any) bool {
 	if number(a) && number(b) {
-		return asFloat(a) == asFloat(b)
+		return term.Number(a) == term.Number(b)
 	}
 	return space.Stated(a).Equal(space.Stated(b))
 }
@@ -434,24 +434,14 @@ func (t *tried) changes(current space.Value) []Change {
 	return out
 }
 
-func number(v any) bool { return !math.IsNaN(asFloat(v)) }
-
-func asFloat(v any) float64 {
-	switch v := v.(type) {
-	case int64:
-		return float64(v)
-	case float64:
-		return v
-	}
-	return math.NaN()
-}
+func number(v any) bool { return !math.IsNaN(term.Number(v)) }
 
 // nearest returns the number that is nearest to what stands there; the first if
 // nothing does.
 func nearest(numbers []any, current space.Value) any {
 	best := numbers[0]
 	for _, n := range numbers {
-		if at := asFloat(current.V); math.Abs(asFloat(n)-at) < math.Abs(asFloat(best)-at) {
+		if at := term.Number(current.V); math.Abs(term.Number(n)-at) < math.Abs(term.Number(best)-at) {
 			best = n
 		}
 	}

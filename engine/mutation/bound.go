@@ -87,7 +87,7 @@ func (r relation) with(bound any) *term.Term {
 // most" and "more than" the higher, with "less than" and "at least" the lower.
 func (r relation) between(moved any) any {
 	low, high := r.bound.Value, moved
-	if number(moved) < number(low) {
+	if term.Number(moved) < term.Number(low) {
 		low, high = high, low
 	}
 	if r.op == term.Le || r.op == term.Gt {
@@ -96,22 +96,12 @@ func (r relation) between(moved any) any {
 	return low
 }
 
-func number(v any) float64 {
-	switch v := v.(type) {
-	case int64:
-		return float64(v)
-	case float64:
-		return v
-	}
-	return math.NaN()
-}
-
 // impossibleAt reports whether no action can have the number there: what the
 // action's schema has of numbers are ages, counts and scores.
 func impossibleAt(place *term.Term, v any) bool {
 	switch place.Op {
 	case term.Read, term.Element, term.Size:
-		return number(v) < 0
+		return term.Number(v) < 0
 	}
 	return false
 }

@@ -42,29 +42,40 @@ func (t *Term) ActionTypes() []string {
 // namedTypes returns the texts that a term compares action.type with; nil for
 // another term.
 func (t *Term) namedTypes() []string {
-	if t.Op != Eq && t.Op != In {
+	place, texts := t.ComparedTexts()
+	if place == nil || place.Op != Read || place.Leaf.Path != "action.type" {
 		return nil
+	}
+	return texts
+}
+
+// ComparedTexts returns the place that a term demands to be one of some texts, and
+// the texts; nil for another term. There may be no texts: nothing is in an empty
+// list.
+func (t *Term) ComparedTexts() (place *Term, texts []string) {
+	if t.Op != Eq && t.Op != In {
+		return nil, nil
 	}
 	of, with := t.Args[0], t.Args[1]
 	if t.Op == Eq && of.Op == Const {
 		of, with = with, of
 	}
-	if of.Op != Read || of.Leaf.Path != "action.type" || with.Op != Const {
-		return nil
+	if of.Op != Read && of.Op != Key || with.Op != Const {
+		return nil, nil
 	}
 	list, ok := with.Value.([]any)
 	if !ok {
 		list = []any{with.Value}
 	}
-	out := make([]string, 0, len(list))
+	texts = make([]string, 0, len(list))
 	for _, v := range list {
 		text, ok := v.(string)
 		if !ok {
-			return nil
+			return nil, nil
 		}
-		out = append(out, text)
+		texts = append(texts, text)
 	}
-	return out
+	return of, texts
 }
 
 // isPlace reports whether a term is the value at a place, and not computed.

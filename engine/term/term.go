@@ -12,6 +12,7 @@ package term
 
 import (
 	"context"
+	"math"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/shape"
@@ -250,4 +251,15 @@ func (t *Term) Walk(visit func(*Term) bool) {
 	for _, a := range t.Args {
 		a.Walk(visit)
 	}
+}
+
+// Number is a constant or a value of an action as a number; NaN if it is none.
+func Number(v any) float64 {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case float64:
+		return v
+	}
+	return math.NaN()
 }

@@ -123,3 +123,57 @@ func ExampleTerm_Reads() {
 	// data.purpose gift
 	// data.categories []
 }
+
+func TestComparedTexts(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		`data.region == "eu"`:            "data.region [eu]",
+		`"eu" == data.region`:            "data.region [eu]",
+		`data.region in ["eu", "us"]`:    "data.region [eu us]",
+		`tool.args.n == "1"`:             "tool.args.n [1]",
+		`data.region in []`:              "data.region []",
+		`tool.args.n in ["1", 2]`:        "",
+		`tool.args.n == 1`:               "",
+		`data.region != "eu"`:            "",
+		`data.region == data.purpose`:    "",
+		`"eu" in data.categories`:        "",
+		`has(data.region)`:               "",
+		`data.region.startsWith("eu")`:   "",
+		`!(data.region in ["eu", "us"])`: "",
+	} {
+		got := ""
+		if place, texts := parse(t, source).ComparedTexts(); place != nil {
+			got = fmt.Sprint(place.Path(), " ", texts)
+		}
+		if got != want {
+			t.Errorf("%s compares %q, want %q", source, got, want)
+		}
+	}
+}
+
+// TestVisible: what cannot be seen, and what looks the same and is not, can be
+// told from what people read.
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"data.read":               "data.read",
+		"donn\u00e9es.lire":       "donn\u00e9es.lire",
+		"donne\u0301es.lire":      `"donne\u0301es.lire"`,
+		"\ud55c":                  "\ud55c",
+		"\u1112\u1161\u11ab":      `"\u1112\u1161\u11ab"`,
+		"a\u202eb":                `"a\u202eb"`,
+		"a\u200bb":                `"a\u200bb"`,
+		"a\u00a0b":                `"a\u00a0b"`,
+		"a\x1bb\x7f":              `"a\u001bb\u007f"`,
+		"a b\n":                   `"a b\n"`,
+		"\U000e0061":              `"\udb40\udc61"`, // a tag, which nothing shows
+		"\U0001f600 \u0928\u093f": "\"\U0001f600 \u0928\u093f\"",
+	} {
+		if got := term.TextWords(text); got != want {
+			t.Errorf("%q is shown as %s, want %s", text, got, want)
+		}
+	}
+	if got, want := term.Visible("{\"a\":\"\u202e\"}"), `{"a":"\u202e"}`; got != want {
+		t.Errorf("a document is shown as %s, want %s", got, want)
+	}
+}

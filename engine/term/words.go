@@ -34,7 +34,7 @@ func (t *Term) Says(truth bool) string {
 func (t *Term) says(truth bool) string {
 	if reads := t.Reads(); len(reads) == 1 && !t.asks() {
 		if words := t.words(!truth); words != "" {
-			return sentence(reads[0].Path(), words)
+			return Sentence(reads[0].Path(), words)
 		}
 	}
 	switch t.Op {
@@ -66,8 +66,9 @@ func (t *Term) asks() bool {
 	return found
 }
 
-// sentence puts words behind the name of a place.
-func sentence(path, words string) string {
+// Sentence puts the words for what stands at a place, as of [Term.Words], behind
+// its name.
+func Sentence(path, words string) string {
 	switch first, _, _ := strings.Cut(words, " "); first {
 	case "begins", "ends", "contains", "matches", "does":
 		return path + " " + words
@@ -388,10 +389,10 @@ func elementWords(body *Term, kind Kind) string {
 			return ""
 		}
 		if field != "" {
-			said = append(said, "whose "+sentence(field, words))
+			said = append(said, "whose "+Sentence(field, words))
 			continue
 		}
-		said = append(said, sentence("that", words))
+		said = append(said, Sentence("that", words))
 	}
 	if len(said) == 0 {
 		return ""
@@ -445,7 +446,8 @@ func constantText(v any) string {
 }
 
 // TextWords is a text in a sentence: in quotation marks unless it reads as the
-// text that it is without them, which "5", "true" and "a, b" do not.
+// text that it is without them, which "5", "true" and "a, b" do not, nor what has
+// to be made visible.
 func TextWords(text string) string {
 	bare := text != "" && !strings.ContainsAny(text, " ,\t\n\r\"") && !strings.ContainsAny(text[:1], "[{")
 	switch text {
@@ -455,7 +457,7 @@ func TextWords(text string) string {
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
 		bare = false
 	}
-	if bare {
+	if bare && Visible(text) == text {
 		return text
 	}
 	var b bytes.Buffer
@@ -464,5 +466,5 @@ func TextWords(text string) string {
 	if e.Encode(text) != nil {
 		return strconv.Quote(text)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return Visible(strings.TrimSuffix(b.String(), "\n"))
 }

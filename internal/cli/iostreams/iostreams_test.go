@@ -136,6 +136,7 @@ func TestTerminalObeysNothingPrinted(t *testing.T) {
 		{"line ends of another system", "a\r\nb", "a\nb"},
 		{"C1 in UTF-8", "\u009b2J", "\uFFFD2J"},
 		{"cut off", "\x1b[3", "^[[3"},
+		{"another direction", "a\u202etxt.exe\u2069 données 数", `a\u202etxt.exe\u2069 données 数`},
 		{"escape at the end", "x\x1b", "x^["},
 		{"not UTF-8", "\xff\xc2", "\xff\xc2"},
 	}

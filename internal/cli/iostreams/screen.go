@@ -2,8 +2,11 @@ package iostreams
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // screen is a terminal that shows text and this package's styles and obeys
@@ -31,9 +34,13 @@ const (
 	replacement = "\uFFFD"
 )
 
-// visible writes control characters in caret notation, as ^[ for ESC.
+// visible writes control characters in caret notation, as ^[ for ESC, and those
+// that turn the direction of writing, by which a text would be read for another,
+// as JSON does.
 func visible(p []byte) []byte {
-	if bytes.IndexFunc(p, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r >= del && r <= c1Last }) < 0 {
+	if bytes.IndexFunc(p, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r >= del && r <= c1Last || unicode.Is(unicode.Bidi_Control, r)
+	}) < 0 {
 		return p
 	}
 	var out bytes.Buffer
@@ -52,7 +59,13 @@ func visible(p []byte) []byte {
 			out.WriteString(replacement)
 			i++
 		default:
-			out.WriteByte(b)
+			r, size := utf8.DecodeRune(p[i:])
+			if unicode.Is(unicode.Bidi_Control, r) {
+				fmt.Fprintf(&out, `\u%04x`, r)
+			} else {
+				out.Write(p[i : i+size])
+			}
+			i += size - 1
 		}
 	}
 	return out.Bytes()

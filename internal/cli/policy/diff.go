@@ -11,6 +11,7 @@ import (
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/compare"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
@@ -62,7 +63,7 @@ a policy does not compile.`,
 		},
 	}
 	cmd.Flags().BoolVar(&opts.All, "all", false, "list every change, however many there are")
-	cmd.Flags().BoolVar(&opts.ExitCode, "exit-code", false, "exit with 1 if there are changes")
+	cmd.Flags().BoolVar(&opts.ExitCode, "exit-code", false, "exit with 1 unless it is proved that nothing changes")
 	addParamFlags(cmd, &opts.paramFlags)
 	addBase(cmd, &opts.baseFlags)
 	command.AddJSON(cmd, &opts.JSON, compare.Report{})
@@ -146,7 +147,7 @@ func printDiff(streams *iostreams.Streams, r *compare.Report, all bool) {
 			continue
 		}
 		if text, err := json.Marshal(c.Example); err == nil {
-			line("    %s %s", streams.Paint(iostreams.Faint, "for example"), text)
+			line("    %s %s", streams.Paint(iostreams.Faint, "for example"), term.Visible(string(text)))
 		}
 	}
 	if rest := r.Changes[len(changes):]; len(rest) > 0 {

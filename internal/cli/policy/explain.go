@@ -175,7 +175,7 @@ func printTrace(streams *iostreams.Streams, t *explain.Trace) {
 	for _, o := range t.Obligations {
 		p.line("obligation: %s", obligationText(o))
 	}
-	p.remedy(&t.Remedy)
+	p.remedy(&t.Remedy, t.Allowed)
 }
 
 type tracePrinter struct {
@@ -297,21 +297,27 @@ func obligationText(o mesh.Obligation) string {
 	return o.Type + " " + string(properties)
 }
 
-func (p tracePrinter) remedy(r *explain.Remedy) {
+// remedy says what would allow the action or, if it is allowed by its mode alone,
+// what would let it violate nothing.
+func (p tracePrinter) remedy(r *explain.Remedy, allowed bool) {
+	alone, then, that := "any of these alone would allow it:", "it is allowed", "that would allow it"
+	if allowed {
+		alone, then, that = "with any of these alone it would violate nothing:", "nothing is violated", "with which it would violate nothing"
+	}
 	switch {
 	case len(r.Changes) > 0:
 		if p.line(""); r.Changes[0].Avoids {
-			p.line("no single change was found that meets the rules in the way; with any of these alone one of them does not look at it, and it is allowed:")
+			p.line("no single change was found that meets the rules in the way; with any of these alone one of them does not look at it, and %s:", then)
 		} else {
-			p.line("any of these alone would allow it:")
+			p.line("%s", alone)
 		}
 		for _, c := range r.Changes {
 			p.line("  %s", c)
 		}
 	case r.Best != nil:
-		p.line("\nno single change was found that would allow it; %s leaves %d of %s in the way", r.Best, r.Remaining, plural(len(r.Rules), "rule"))
+		p.line("\nno single change was found %s; %s leaves %d of %s in the way", that, r.Best, r.Remaining, plural(len(r.Rules), "rule"))
 	case len(r.Rules) > 0:
-		p.line("\nno single change was found that would allow it; %s in the way", are(len(r.Rules), "rule"))
+		p.line("\nno single change was found %s; %s in the way", that, are(len(r.Rules), "rule"))
 	}
 }
 

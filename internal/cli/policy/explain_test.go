@@ -66,3 +66,61 @@ func TestExplainRefusesWhatNoRuntimeDecides(t *testing.T) {
 		t.Errorf("got %v and %q, want %s", err, out, want)
 	}
 }
+
+// explained is what people are told of an action.
+func explained(t *testing.T, source, action string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	streams, _, out, _ := iostreams.Test()
+	opts := &explainOptions{Policies: []string{write("policy.yaml", source)}, File: write("action.json", action)}
+	if err := explainRun(t.Context(), command.NewEnv(streams), opts); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// TestExplainWhatIsAllowedByItsMode: what is allowed anyway needs no change that
+// would allow it.
+func TestExplainWhatIsAllowedByItsMode(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\nenforcement: {mode: MODE}\nrules: {custom: [{id: r, controls: [], WHEN require: 'REQUIRE'}]}\n"
+	tests := []struct{ mode, when, require, want string }{
+		{"enforce", "", "has(data.region)", "any of these alone would allow it:\n  data.region"},
+		{"monitor", "", "has(data.region)", "with any of these alone it would violate nothing:\n  data.region"},
+		{"enforce", "", "false", "no single change was found that would allow it; 1 rule is in the way"},
+		{"monitor", "", "false", "no single change was found with which it would violate nothing; 1 rule is in the way"},
+		{"enforce", "when: 'has(tool.name)',", "false", "one of them does not look at it, and it is allowed:\n  tool.name left out"},
+		{"monitor", "when: 'has(tool.name)',", "false", "one of them does not look at it, and nothing is violated:\n  tool.name left out"},
+		{"monitor", "", `has(data.region) && data.region == "a" && has(data.purpose) && data.purpose == "b"`, "no single change was found with which it would violate nothing; "},
+	}
+	for _, tt := range tests {
+		source := strings.NewReplacer("MODE", tt.mode, "WHEN", tt.when, "REQUIRE", tt.require).Replace(head)
+		out := explained(t, source, `{"action": {"type": "tool.call"}, "tool": {"name": "x"}}`)
+		if !strings.Contains(out, tt.want) {
+			t.Errorf("%s, %s: %q is not in\n%s", tt.mode, tt.require, tt.want, out)
+		}
+	}
+}
+
+// TestExplainShowsWhatCannotBeSeen: what an action says cannot turn the line it is
+// shown in, and does not look like what it is not.
+func TestExplainShowsWhatCannotBeSeen(t *testing.T) {
+	t.Parallel()
+	source := "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: r, controls: [], require: 'action.type == \"donn\u00e9es.lire\" && data.fields.all(f, f == \"a\")'}]}\n"
+	out := explained(t, source, "{\"action\": {\"type\": \"donne\u0301es.lire\"}, \"data\": {\"fields\": [\"a\", \"b\u202ec\"]}}")
+	for _, want := range []string{`action.type is "donne\u0301es.lire"; wanted: données.lire`, `b\u202ec`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is not in\n%s", want, out)
+		}
+	}
+	if strings.ContainsAny(out, "\u202e\u0301") {
+		t.Errorf("shown as it is:\n%q", out)
+	}
+}
