@@ -142,7 +142,7 @@ func readFile(file, name string, find publish.BaseFunc) (engine.Policy, error) {
 	}
 	doc, findings, err := parseWhole(file, src, find)
 	if err != nil {
-		return engine.Policy{}, err
+		return engine.Policy{}, beside(err, findings)
 	}
 	if doc == nil {
 		return engine.Policy{}, mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", file).WithFindings(findings)
