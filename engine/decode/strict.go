@@ -100,7 +100,11 @@ func decodeWhole(d *jsontext.Decoder, v *int64) error {
 	}
 	n, ok := parseWhole(string(literal))
 	if !ok {
-		return fmt.Errorf("%w, found the number %s", errWhole, shortened(literal))
+		bound := ""
+		if f, _ := parseNumber(string(literal)); f == math.Trunc(f) { // an infinite one, too
+			bound = fmt.Sprintf(" of at most %d", math.MaxInt64)
+		}
+		return fmt.Errorf("%w%s, found the number %s", errWhole, bound, shortened(literal))
 	}
 	*v = n
 	return nil
@@ -110,12 +114,36 @@ func parseWhole(numeral string) (n int64, ok bool) {
 	if i, ok := parseInt(numeral); ok {
 		return i, true
 	}
+	if i, ok := parseDecimal(numeral); ok {
+		return i, true
+	}
 	const exact = 1 << 53 // integers up to here are exact in a float64
 	f, ok := parseNumber(numeral)
 	if !ok || f != math.Trunc(f) || math.Abs(f) > exact {
 		return 0, false
 	}
 	return int64(f), true
+}
+
+// parseDecimal reads a number with a point or an exponent whose value is whole,
+// as 1e18, which a float64 need not be able to hold.
+func parseDecimal(numeral string) (n int64, ok bool) {
+	mantissa, power, _ := strings.Cut(strings.ToLower(numeral), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimRight(whole+fraction, "0")
+	exponent := len(whole) - len(digits) // of digits
+	if power != "" {
+		e, err := strconv.Atoi(power)
+		if err != nil {
+			return 0, false
+		}
+		exponent += e
+	}
+	const most = 19 // digits of the largest
+	if exponent < 0 || exponent > most {
+		return 0, false
+	}
+	return parseInt(digits + strings.Repeat("0", exponent))
 }
 
 // flaw is a value that the types allow and the schema does not.
@@ -196,7 +224,11 @@ func (c *checker) count(path string, n *int64) {
 }
 
 func (c *checker) number(path string, f *float64, most float64) {
-	if f != nil && !(*f >= 0 && *f <= most) {
+	switch {
+	case f == nil || *f >= 0 && *f <= most:
+	case most == math.MaxFloat64:
+		c.fail(path, "the number is not at least 0")
+	default:
 		c.fail(path, "the number is not between 0 and "+strconv.FormatFloat(most, 'g', -1, 64))
 	}
 }

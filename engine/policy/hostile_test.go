@@ -77,7 +77,7 @@ func TestParseHostile(t *testing.T) {
 		{"a long id", head + "rules: {custom: [{id: '" + r("x", 900_000) + "', require: 'true'}]}\n", "3:23: wrong-value"},
 		{"a long rule for controls", head + "default: deny\nrules: {}\ncontrols: {? " + r("x", 900_000) + " : []}\n", "5:14: unknown-rule"},
 		{"an open quote", head + "description: \"abc\nrules: {}\n", "3:1: yaml-syntax not YAML: found unexpected end of stream (close the quote that was opened here)"},
-		{"an open bracket", head + "rules: {custom: [\n", "4:1: yaml-syntax not YAML: did not find expected node content (write a value here)"},
+		{"an open bracket", head + "rules: {custom: [\n", "3:17: yaml-syntax not YAML: did not find expected node content (write a value here)"},
 		{"an open mapping", head + "rules: {custom: [{id: '{', require: a}], x: \"}\" # }\ndefault: deny\n", "3:8: yaml-syntax not YAML: did not find expected ',' or '}'"},
 		{"an open bracket in the first line", "rules: [a,\nb: {}\n\n", "1:8: yaml-syntax not YAML: did not find expected ',' or ']'"},
 		{"a key without its indentation", head + "rules:\n  custom:\n    - id: a\n   b: c\n", "4:3: yaml-syntax not YAML: did not find expected key"},

@@ -173,8 +173,14 @@ func syntaxError(file string, src []byte, err error) mesh.Finding {
 			break
 		}
 	}
+	closing := ""
 	if m := openBracket.FindStringSubmatch(message); m != nil {
-		if at, column := bracketPlace(src, line, m[1][0]); column > 0 {
+		closing = m[1]
+	} else if end := 1 + bytes.Count(bytes.TrimRight(src, " \n"), []byte("\n")); line > end {
+		line, closing = end, "]}" // it ends within one
+	}
+	if closing != "" {
+		if at, column := bracketPlace(src, line, closing); column > 0 {
 			return failure(file, at, column, "yaml-syntax", "not YAML: "+Shorten(message), hint)
 		}
 	}
@@ -203,7 +209,7 @@ func lineOf(src []byte, line int) []byte {
 // bracketPlace finds the bracket that the parser wanted to be closed, which opens
 // in that line: of one in the first line it only says where it stumbled. The
 // column is 0 where there is none.
-func bracketPlace(src []byte, line int, closing byte) (at, column int) {
+func bracketPlace(src []byte, line int, closing string) (at, column int) {
 	for _, at := range []int{line, 1} {
 		text := lineOf(src, at)
 		if offset := lastOpen(text, closing); offset >= 0 {
@@ -213,10 +219,20 @@ func bracketPlace(src []byte, line int, closing byte) (at, column int) {
 	return line, 0
 }
 
-// lastOpen returns where in a line the last bracket opens that nothing in the line
-// closes; -1 for nowhere.
-func lastOpen(text []byte, closing byte) int {
-	opening := map[byte]byte{']': '[', '}': '{'}
+// opening is the bracket that one closes; 0 for what is none.
+func opening(closing byte) byte {
+	switch closing {
+	case ']':
+		return '['
+	case '}':
+		return '{'
+	}
+	return 0
+}
+
+// lastOpen returns where in a line the last bracket opens that one of those would
+// close, and that nothing in the line closes; -1 for nowhere.
+func lastOpen(text []byte, closing string) int {
 	var open []int
 	for i := 0; i < len(text); i++ {
 		begins := i == 0 || bytes.IndexByte([]byte(" \t,:[{"), text[i-1]) >= 0
@@ -231,12 +247,12 @@ func lastOpen(text []byte, closing byte) int {
 			i += 1 + end
 		case c == '[' || c == '{':
 			open = append(open, i)
-		case len(open) > 0 && opening[c] != 0 && text[open[len(open)-1]] == opening[c]:
+		case len(open) > 0 && text[open[len(open)-1]] == opening(c):
 			open = open[:len(open)-1]
 		}
 	}
 	for i := len(open) - 1; i >= 0; i-- {
-		if text[open[i]] == opening[closing] {
+		if strings.ContainsFunc(closing, func(c rune) bool { return text[open[i]] == opening(byte(c)) }) {
 			return open[i]
 		}
 	}

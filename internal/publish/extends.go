@@ -37,8 +37,8 @@ func Resolve(doc *policy.Document, find BaseFunc) (*policy.Document, []*bundle.B
 // as policy.Parse and [Resolve] do. The findings say everything that is wrong
 // with its form; if any is an error the document is partial, for checking the
 // rest at once, or nil where nothing can be made of the file. The error is that
-// of Resolve, where the base is all that is missing; the document is then partial,
-// too.
+// of Resolve, with the place, where the base is all that is missing; the document
+// is then partial, too.
 func ReadPolicy(file string, src []byte, find BaseFunc) (*policy.Document, []*bundle.Base, []mesh.Finding, error) {
 	doc, findings := policy.Salvage(file, src)
 	if doc == nil {
@@ -47,7 +47,7 @@ func ReadPolicy(file string, src []byte, find BaseFunc) (*policy.Document, []*bu
 	r := newResolver(find)
 	merged, found := policy.ResolveRest(doc, r)
 	if r.unasked != nil && !doc.Partial() {
-		return merged, nil, findings, r.unasked
+		return merged, nil, findings, fmt.Errorf("%s: %w", found[0].Position, r.unasked)
 	}
 	return merged, r.used, append(findings, found...), nil
 }

@@ -176,8 +176,10 @@ func TestLoadProfileFindings(t *testing.T) {
 // TestLoadProfileWithoutItsHub: that nobody answers is no fault of the policy.
 func TestLoadProfileWithoutItsHub(t *testing.T) {
 	t.Parallel()
-	s, findings, err := publish.Load(t.Context(), profileOf(t, base(t), ward), publish.LoadOptions{Base: only()})
-	if s != nil || len(findings) > 0 || mesh.CodeOf(err) != mesh.CodeUnavailable || mesh.HintOf(err) != "name it with --base" || !strings.Contains(err.Error(), "cannot be read: the hub does not answer") {
+	dir := profileOf(t, base(t), ward)
+	write(t, dir, "cases/other_test.yaml", "policy: ../policy.yaml\ncases: [{name: a, given: {action: {type: x}}}]\n")
+	s, findings, err := publish.Load(t.Context(), dir, publish.LoadOptions{Base: only()})
+	if s != nil || len(findings) != 1 || findings[0].Message != "the key want is missing" || !strings.Contains(err.Error(), filepath.Join(dir, "policy.yaml")+":3:10: ") || mesh.CodeOf(err) != mesh.CodeUnavailable || mesh.HintOf(err) != "name it with --base" || !strings.Contains(err.Error(), "cannot be read: the hub does not answer") {
 		t.Errorf("got %v, %v, %v", s, findings, err)
 	}
 }

@@ -51,7 +51,8 @@ type LoadOptions struct {
 // with the form of what was read, each with its place; the source is nil if
 // any is an error. What the policy means is for [Source.Check]; where there will
 // be no source to check, the findings say that, too. The error is for what could
-// not be read at all, and that of ctx if it ended.
+// not be read at all, and that of ctx if it ended; where only a base could not be
+// asked for, the findings are there, too.
 func Load(ctx context.Context, name string, opts LoadOptions) (*Source, []mesh.Finding, error) {
 	ref, version, err := parseRef(opts.Ref)
 	if err != nil {
@@ -78,11 +79,14 @@ func Load(ctx context.Context, name string, opts LoadOptions) (*Source, []mesh.F
 		l.meta.created = epoch
 	}
 	source := l.source()
-	if mesh.HasErrors(l.findings) {
+	if l.unasked != nil {
+		err = fmt.Errorf("reading the sources in %s: %w", name, l.unasked)
+	}
+	if err != nil || mesh.HasErrors(l.findings) {
 		l.findings = append(l.findings, l.meaning()...)
 		source = nil
 	}
-	return source, yamldoc.Bound(yamldoc.InOrder(l.findings)), nil
+	return source, yamldoc.Bound(yamldoc.InOrder(l.findings)), err
 }
 
 // parseRef reads "namespace/name:version"; empty is nothing.
@@ -124,6 +128,7 @@ type loader struct {
 	cases    cases.Reader
 	suites   []*cases.Suite
 	findings []mesh.Finding
+	unasked  error // why the policy's base could not be asked for
 }
 
 func (l *loader) add(pos mesh.Position, rule, hint, format string, args ...any) {
@@ -197,10 +202,7 @@ func (l *loader) policy(file string) error {
 		return err
 	}
 	doc, bases, findings, err := ReadPolicy(file, data, BesideSources(filepath.Dir(file), l.opts.Base))
-	if err != nil {
-		return err
-	}
-	l.findings = append(l.findings, findings...)
+	l.findings, l.unasked = append(l.findings, findings...), err
 	l.doc = doc
 	l.files = append(l.files, bundle.BaseFiles(bases)...)
 	l.files = append(l.files, bundle.File{Title: bundle.RulesTitle, MediaType: bundle.MediaTypeRules, Data: data})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,31 +85,63 @@ func (f *baseFinder) find(ctx context.Context) publish.BaseFunc {
 
 // search looks for a base everywhere, and keeps it.
 func (f *baseFinder) search(ctx context.Context, name mesh.BundleRef, d mesh.Digest) error {
-	other := "" // where the base was looked for and is of another content
+	var others []string // what the paths hold instead
+	same := false       // of the same name
 	for _, path := range f.flags.Bases {
 		b, err := f.local(ctx, path, d)
 		switch {
 		case err != nil:
 			return err
-		case b == nil:
-		case b.Digest == d:
+		case b != nil && b.Digest == d:
 			return f.keep(b)
-		case b.Config.Ref() == name:
-			other = fmt.Sprintf("%s is %s@%s: extend that, if it is the one you mean", path, name, b.Digest)
+		case b != nil && b.Config.Ref() == name:
+			others, same = append(others, fmt.Sprintf("%s is %s@%s", path, name, b.Digest)), true
+		case b == nil:
+			held, known := heldBy(ctx, path, name)
+			others, same = append(others, held...), same || known
 		}
 	}
 	b, err := f.pull(ctx, name, d)
 	if err == nil {
 		return f.keep(b)
 	}
-	if other != "" { // whatever the hub says, the policy probably names the wrong digest
-		return mesh.Errorf(mesh.CodeNotFound, "%w", err).WithHint(other)
+	if same { // whatever the hub says, the policy probably names the wrong digest
+		return mesh.Errorf(mesh.CodeNotFound, "no path of --base has it, and %w", err).
+			WithHint(strings.Join(others, ", ") + ": extend that, if it is the one you mean")
 	}
 	hint := "name where the base lies with --base PATH"
+	if len(others) > 0 {
+		hint = strings.Join(others, ", ") + "; name where the base lies with another --base PATH"
+	}
 	if more := mesh.HintOf(err); more != "" {
 		hint += ", or " + more
 	}
 	return mesh.Errorf(mesh.CodeOf(err), "%w", err).WithHint(hint)
+}
+
+// heldBy says which bundles an image layout holds: those of that name where there
+// are any.
+func heldBy(ctx context.Context, path string, name mesh.BundleRef) (held []string, same bool) {
+	layout, err := bundle.OpenLayout(path)
+	if err != nil {
+		return nil, false
+	}
+	const shown = 5
+	for _, m := range layout.Manifests() {
+		b, err := bundle.Read(ctx, layout, mesh.Digest(m.Digest))
+		if err != nil {
+			continue // a signature, or what is no bundle
+		}
+		if is := b.Config.Ref() == name; is && !same {
+			held, same = nil, true
+		} else if is != same {
+			continue
+		}
+		if held = append(held, fmt.Sprintf("%s has %s@%s", path, b.Config.Ref(), b.Digest)); len(held) == shown && same {
+			break
+		}
+	}
+	return held[:min(len(held), shown)], same
 }
 
 // keep remembers the bundle, and the bases that it carries.

@@ -84,16 +84,11 @@ func diffRun(ctx context.Context, env *command.Env, opts *diffOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := checkDeclared([]engine.Policy{older, newer}, values); err != nil {
+	policies := []engine.Policy{older, newer}
+	if err := bind([]string{opts.Older, opts.Newer}, policies, values); err != nil {
 		return err
 	}
-	if err := bind(opts.Older, &older, values); err != nil {
-		return err
-	}
-	if err := bind(opts.Newer, &newer, values); err != nil {
-		return err
-	}
-	report, err := compared(ctx, env, older, newer)
+	report, err := compared(ctx, env, policies[0], policies[1])
 	if err != nil {
 		return err
 	}

@@ -115,16 +115,15 @@ func programOf(ctx context.Context, env *command.Env, opts *explainOptions) (*en
 		if err != nil {
 			return nil, err
 		}
-		if err := bind(arg, &p, values); err != nil {
-			return nil, err
-		}
-		if _, err := p.Document.BindParams(p.Params); err != nil {
-			return nil, wrongParam(arg, err)
-		}
 		policies = append(policies, p)
 	}
-	if err := checkDeclared(policies, values); err != nil {
+	if err := bind(opts.Policies, policies, values); err != nil {
 		return nil, err
+	}
+	for i, p := range policies {
+		if _, err := p.Document.BindParams(p.Params); err != nil {
+			return nil, mesh.Errorf(mesh.CodeInvalid, "%s: %w", opts.Policies[i], err).WithHint(hintParam)
+		}
 	}
 	tellApart(policies, opts.Policies)
 	return engine.Compile(policies)

@@ -4,12 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 	"github.com/ai-agent-mesh/mesh/internal/cli/session"
@@ -73,6 +76,34 @@ func TestParamValues(t *testing.T) {
 		if err == nil || err.Error() != want || mesh.HintOf(err) == "" {
 			t.Errorf("%s: %v (%s), want %s", text, err, mesh.HintOf(err), want)
 		}
+	}
+}
+
+// TestParamsAreRefusedTogether: who corrects one sees the others, too.
+func TestParamsAreRefusedTogether(t *testing.T) {
+	t.Parallel()
+	_, err := paramFlags{Params: []string{"n", "a=&a x", "b=1", "b=2", "c=1"}}.values()
+	const malformed = `--param "n" is not name=value; --param a: the anchor &a is not allowed; --param b is given twice`
+	if err == nil || err.Error() != malformed || command.ExitCode(err) != command.ExitUsage {
+		t.Errorf("got %v, want %s", err, malformed)
+	}
+
+	doc, findings := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\ndefault: deny\nrules: {}\nparams: {n: {type: integer}, m: {type: boolean}}\n"))
+	if doc == nil {
+		t.Fatalf("findings: %v", findings)
+	}
+	policies := []engine.Policy{{Document: doc}}
+	err = bind([]string{"p.yaml"}, policies, map[string]any{"n": "x", "m": int64(1), "z": true, "y": true})
+	if err == nil || command.ExitCode(err) != command.ExitUsage {
+		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{"--param y: no policy declares the parameter y; --param z: no policy", "p.yaml: parameter m", "p.yaml: parameter n"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %v", want, err)
+		}
+	}
+	if err := bind([]string{"p.yaml"}, policies, map[string]any{"n": int64(1)}); err != nil || !cmp.Equal(policies[0].Params, map[string]any{"n": int64(1)}) {
+		t.Errorf("sound values: %v, %v", err, policies[0].Params)
 	}
 }
 

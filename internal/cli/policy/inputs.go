@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,22 +26,35 @@ import (
 type paramFlags struct{ Params []string }
 
 func addParamFlags(cmd *cobra.Command, p *paramFlags) {
-	cmd.Flags().StringArrayVar(&p.Params, "param", nil, "value of a parameter, as `name=value` in YAML; may be repeated (default: the policy's)")
+	cmd.Flags().StringArrayVar(&p.Params, "param", nil, "value of a parameter, as `name=value` in YAML; once for each parameter (default: the policy's)")
 }
 
-// values reads the flags.
+// values reads the flags. The error is about all that are wrong.
 func (p paramFlags) values() (map[string]any, error) {
 	out := map[string]any{}
+	var wrong []string
+	hint := "" // for the first
+	refuse := func(do, format string, args ...any) {
+		wrong, hint = append(wrong, fmt.Sprintf(format, args...)), cmp.Or(hint, do)
+	}
 	for _, flag := range p.Params {
 		name, text, ok := strings.Cut(flag, "=")
 		if !ok || name == "" {
-			return nil, command.UsageErrorf("--param %q is not name=value", flag).WithHint("for example --param maxAmount=500 or --param 'hosts=[a.example, b.example]'")
+			refuse("for example --param maxAmount=500 or --param 'hosts=[a.example, b.example]'", "--param %q is not name=value", flag)
+			continue
+		}
+		if _, twice := out[name]; twice {
+			refuse("give each parameter one value; a list is one, too: --param 'hosts=[a.example, b.example]'", "--param %s is given twice", name)
+			continue
 		}
 		v, err := paramValue(text)
 		if err != nil {
-			return nil, command.UsageErrorf("--param %s: %w", name, err).WithHint(mesh.HintOf(err))
+			refuse(mesh.HintOf(err), "--param %s: %s", name, err)
 		}
 		out[name] = v
+	}
+	if len(wrong) > 0 {
+		return nil, command.UsageErrorf("%w", mesh.Errorf(mesh.CodeInvalid, "%s", strings.Join(wrong, "; ")).WithHint(hint)).WithHint(hint)
 	}
 	return out, nil
 }
@@ -60,36 +75,40 @@ func paramValue(text string) (any, error) {
 	return yamldoc.Value(doc.Root), nil
 }
 
-// bind gives the policy of an argument the values of the parameters it declares.
-// The error says which it does not accept.
-func bind(arg string, p *engine.Policy, values map[string]any) error {
-	p.Params = map[string]any{}
+// bind gives each policy the values of the parameters it declares; args are where
+// they are from. The error says which values no policy declares, or accepts.
+func bind(args []string, policies []engine.Policy, values map[string]any) error {
+	var undeclared, refused []string
+	for i := range policies {
+		policies[i].Params = map[string]any{}
+	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		declared := p.Document.Param(name)
-		if declared == nil {
-			continue
+		known := false
+		for i := range policies {
+			declared := policies[i].Document.Param(name)
+			if declared == nil {
+				continue
+			}
+			known, policies[i].Params[name] = true, values[name]
+			if _, err := declared.Convert(values[name]); err != nil {
+				refused = append(refused, args[i]+": "+err.Error())
+			}
 		}
-		if _, err := declared.Convert(values[name]); err != nil {
-			return wrongParam(arg, err)
+		if !known {
+			undeclared = append(undeclared, fmt.Sprintf("--param %s: no policy declares the parameter %s", name, name))
 		}
-		p.Params[name] = values[name]
+	}
+	wrong := strings.Join(append(undeclared, refused...), "; ")
+	switch {
+	case len(undeclared) > 0:
+		return command.UsageErrorf("%s", wrong)
+	case len(refused) > 0:
+		return mesh.Errorf(mesh.CodeInvalid, "%s", wrong).WithHint(hintParam)
 	}
 	return nil
 }
 
-func wrongParam(arg string, err error) error {
-	return mesh.Errorf(mesh.CodeInvalid, "%s: %w", arg, err).WithHint("give it with --param name=value")
-}
-
-// checkDeclared refuses a value for a parameter that no policy declares.
-func checkDeclared(policies []engine.Policy, values map[string]any) error {
-	for name := range values {
-		if !slices.ContainsFunc(policies, func(p engine.Policy) bool { return p.Document.Param(name) != nil }) {
-			return command.UsageErrorf("--param %s: no policy declares the parameter %s", name, name)
-		}
-	}
-	return nil
-}
+const hintParam = "give it with --param name=value"
 
 // read reads the policy that an argument stands for: a file, the directory of
 // a bundle's sources, an image layout, or a release in a hub. Nobody's
@@ -123,7 +142,7 @@ func readFile(file, name string, find publish.BaseFunc) (engine.Policy, error) {
 	}
 	doc, findings, err := parseWhole(file, src, find)
 	if err != nil {
-		return engine.Policy{}, err
+		return engine.Policy{}, beside(err, findings)
 	}
 	if doc == nil {
 		return engine.Policy{}, mesh.Errorf(mesh.CodePolicyInvalid, "%s does not compile", file).WithFindings(findings)

@@ -88,10 +88,10 @@ func (l *lone) run(ctx context.Context, controls policy.ControlIndex, find publi
 		return err
 	}
 	doc, findings, err := lintPolicy(l.policy, src, controls, find)
-	if err != nil {
-		return err
-	}
 	l.report.Findings = append(l.report.Findings, findings...)
+	if err != nil {
+		return beside(err, inOrder(l.report.Findings))
+	}
 	if mesh.HasErrors(l.report.Findings) {
 		for _, s := range l.suites {
 			if doc != nil {

@@ -37,10 +37,18 @@ func load(ctx context.Context, path, ref string, find publish.BaseFunc) (*publis
 	}
 	source, findings, err := publish.Load(ctx, path, publish.LoadOptions{Ref: ref, Controls: controls, Base: find})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, beside(err, findings)
 	}
 	if source == nil || mesh.HasErrors(findings) {
 		return nil, nil, mesh.Errorf(mesh.CodePolicyInvalid, "%s cannot be built", path).WithFindings(findings)
 	}
 	return source, findings, nil
+}
+
+// beside is err with what else was found, so that one does not hide the other.
+func beside(err error, findings []mesh.Finding) error {
+	if len(findings) == 0 {
+		return err
+	}
+	return mesh.Errorf(mesh.CodeOf(err), "%w", err).WithHint(mesh.HintOf(err)).WithFindings(findings)
 }

@@ -249,7 +249,7 @@ func check(ctx context.Context, path string, controls policy.ControlIndex, find 
 	}
 	source, findings, err := publish.Load(ctx, path, publish.LoadOptions{Controls: controls, Base: find})
 	if err != nil {
-		return nil, err
+		return nil, beside(err, findings)
 	}
 	if source == nil {
 		return nil, unrunnable(path, withoutRef(path, findings))
