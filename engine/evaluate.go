@@ -5,6 +5,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // Input is an action that is ready to be decided by one program in one phase.
@@ -19,6 +20,16 @@ type Input struct {
 // Release forgets the action, so that an input which is kept for another does not
 // keep it alive. It has to be bound again before the next decision.
 func (in *Input) Release() { in.bound.Release() }
+
+// MaxSteps is how many steps all rules of one decision may take together.
+const MaxSteps = term.MaxSteps
+
+// Limit sets how many steps each decision from here on may take, if that is less
+// than [MaxSteps]: decisions that share a budget have what is left of it.
+func (in *Input) Limit(steps int) { in.bound.Limit(steps) }
+
+// Took returns the steps that the last [Program.Decide] took.
+func (in *Input) Took() int { return in.bound.Took() }
 
 // Violation is a part of a rule's demand that an action does not meet: Rule
 // counts the rules of the policies that ran, in order, and Clause the parts.

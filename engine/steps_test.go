@@ -200,7 +200,7 @@ func TestComparisonsByCELCount(t *testing.T) {
 		var r engine.Result
 		p := program(t, document(t, "p.yaml", custom(rules)))
 		p.Evaluate(t.Context(), a, engine.Inline, &r)
-		if len(r.Violations) > 0 || len(r.Errors) < 10 || len(r.Errors) > 50 || !strings.Contains(r.Errors[0].Message, "million steps together") {
+		if len(r.Violations) > 0 || len(r.Errors) < 10 || len(r.Errors) > 50 || !strings.Contains(r.Errors[0].Message, "million steps") {
 			t.Errorf("%s: violations %v, %d errors, %v", require, r.Violations, len(r.Errors), r.Errors[:min(1, len(r.Errors))])
 		}
 	}
@@ -227,5 +227,58 @@ func TestReasonsAreMadeOnce(t *testing.T) {
 	}
 	if want := "require: it reads context.k0, which is absent"; len(r.Errors) != rules || r.Errors[0].Message != want {
 		t.Errorf("%d errors, the first %v, want %s", len(r.Errors), r.Errors[0], want)
+	}
+}
+
+// TestMatchesCount: matching takes steps by what a pattern unfolds into and how
+// long the text is, of the decision, too.
+func TestMatchesCount(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", custom(rulesOf(`!tool.args.s.matches("^([a-z0-9]{0,900})*z%d$")`, 8))))
+	a := &mesh.Action{Action: mesh.Operation{Type: "t"}, Tool: &mesh.Tool{Args: map[string]any{"s": strings.Repeat("a", 8_000)}}}
+	var r engine.Result
+	p.Evaluate(t.Context(), a, engine.Inline, &r)
+	if len(r.Errors) == 0 || len(r.Errors) > 6 || !strings.Contains(r.Errors[0].Message, "million steps") {
+		t.Errorf("%d errors, %v", len(r.Errors), r.Errors)
+	}
+	a.Tool.Args["s"] = strings.Repeat("a", 100)
+	if p.Evaluate(t.Context(), a, engine.Inline, &r); len(r.Errors) > 0 || !r.Allowed {
+		t.Errorf("a short text: %+v", r)
+	}
+}
+
+// TestLimit: decisions that share a budget have what is left of it, and none when
+// nothing is.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	p := program(t, document(t, "p.yaml", custom(`    - {id: loops, require: '!data.categories.exists(c, c in data.fields)'}
+    - {id: plain, require: 'action.type == "t"'}
+`)))
+	a := &mesh.Action{Action: mesh.Operation{Type: "t"}, Data: &mesh.Data{Categories: numbered("c", 100), Fields: numbered("f", 100)}}
+	var in engine.Input
+	var v engine.Verdict
+	decide := func() {
+		p.Bind(t.Context(), a, engine.Inline, &in)
+		p.Decide(&in, &v)
+	}
+	decide()
+	took := in.Took()
+	if took == 0 || !v.Allowed {
+		t.Fatalf("it took %d steps, %+v", took, v)
+	}
+	for _, limit := range []int{took / 2, 0, -1} {
+		in.Limit(limit)
+		if decide(); v.Allowed || len(v.Failures) != 1 || in.Took() > took {
+			t.Errorf("with %d steps: %+v, it took %d", limit, v, in.Took())
+		}
+	}
+	var r engine.Result
+	p.Expand(&in, &v, &r)
+	if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "fewer actions at a time") {
+		t.Errorf("errors %v", r.Errors)
+	}
+	in.Limit(2 * engine.MaxSteps)
+	if decide(); !v.Allowed {
+		t.Errorf("with all steps again: %+v", v)
 	}
 }

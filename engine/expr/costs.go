@@ -9,6 +9,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/ai-agent-mesh/mesh/engine/pattern"
 )
 
 // unbounded reports whether the length of an expression does not bound what it
@@ -69,13 +71,18 @@ func bounded(a *ast.AST, x ast.Expr) bool {
 	return false
 }
 
-// listCosts are the costs of looking through lists and maps. cel-go takes those
-// whose type is known at run time only for one operation, however long they are,
-// and those within others, too.
-type listCosts struct{}
+// actualCosts are the costs of looking through lists, maps and texts. cel-go takes
+// lists and maps whose type is known at run time only for one operation, however
+// long they are, and those within others, too; and of a pattern it takes what is
+// written and not what it unfolds into.
+type actualCosts struct{ known *patterns }
+
+// matchStepsPerCost is how many steps of matching a pattern take as long as an
+// operation of cel-go, generously.
+const matchStepsPerCost = pattern.MaxSteps / MaxRunCost
 
 // CallCost implements cel-go's ActualCostEstimator.
-func (listCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+func (k actualCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	if len(args) != 2 {
 		return nil
 	}
@@ -94,6 +101,20 @@ func (listCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64
 		c := counted{}
 		c.equal(args[0], args[1])
 		cost = c.cost
+	case overloads.Matches:
+		text, isText := args[0].(types.String)
+		source, isSource := args[1].(types.String)
+		if !isText || !isSource {
+			return nil
+		}
+		p, err := k.known.get(string(source))
+		if err != nil {
+			return nil
+		}
+		cost = 1
+		if steps := p.Steps(string(text)); steps <= pattern.MaxSteps { // else it is refused
+			cost += uint64(steps / (matchStepsPerCost + 1))
+		}
 	default:
 		return nil
 	}

@@ -309,8 +309,7 @@ func matchText(p *pattern.Pattern, text ref.Val) ref.Val {
 
 // compiledOnce compiles a pattern once for a program, and not at each evaluation:
 // a constant one when the program is made, others when they are first used.
-func compiledOnce() []cel.ProgramOption {
-	var known patterns
+func compiledOnce(known *patterns) []cel.ProgramOption {
 	remember := cel.CustomDecoratorV2(func(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
 		call, ok := i.(interpreter.InterpretableCall)
 		if !ok || call.Function() != overloads.Matches || len(call.Args()) != 2 {

@@ -45,8 +45,9 @@ func (e *Env) planner(a *ast.AST, records map[string]Values) func() (planned, er
 func programOptions(counts bool) []cel.ProgramOption {
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if counts {
-		options = append(options, compiledOnce()...)
-		options = append(options, cel.CostTracking(listCosts{}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
+		known := new(patterns)
+		options = append(options, compiledOnce(known)...)
+		options = append(options, cel.CostTracking(actualCosts{known}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
 	}
 	return options
 }

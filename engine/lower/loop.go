@@ -25,16 +25,16 @@ func (in *Input) step(n int) bool {
 // mayGoOn looks at the bounds, and says when to look again.
 func (in *Input) mayGoOn() bool {
 	switch others := in.spent - in.steps; {
-	case in.steps > term.MaxRuleSteps && others+term.MaxRuleSteps < term.MaxSteps:
+	case in.steps > term.MaxRuleSteps && others+term.MaxRuleSteps < in.most():
 		// By how much it is exceeded may depend on Go's order of keys.
 		in.hit, in.steps = term.RuleSteps, term.MaxRuleSteps+1
 		in.spent = others + in.steps
-	case in.spent >= term.MaxSteps:
+	case in.spent >= in.most():
 		in.hit = term.AllSteps
 	case in.ctx != nil && in.ctx.Err() != nil:
 		in.hit = term.Interrupted
 	default:
-		in.look = min(in.spent+min(stepsBetweenLooks, term.MaxRuleSteps-in.steps), term.MaxSteps-1)
+		in.look = min(in.spent+min(stepsBetweenLooks, term.MaxRuleSteps-in.steps), in.most()-1)
 		return true
 	}
 	in.hits = true
@@ -52,15 +52,24 @@ const (
 // Explain begins to put into words what was matched: what [Reasons] look at is
 // counted from here on.
 func (in *Input) Explain() {
-	in.spent = max(term.MaxSteps-stepsOfWords-wordsPerStep*in.took, 0)
+	in.spent = max(in.most()-stepsOfWords-wordsPerStep*in.took, 0)
 	in.further, in.look, in.hits = furtherSteps, in.spent-1, false
 }
+
+// Limit sets how many steps each decision from here on may take, if that is less
+// than [term.MaxSteps]: decisions that share a budget have what is left of it.
+func (in *Input) Limit(steps int) { in.held = term.MaxSteps - max(min(steps, term.MaxSteps), 0) }
+
+// Took returns the steps that the last decision took, without its words.
+func (in *Input) Took() int { return in.took }
+
+func (in *Input) most() int { return term.MaxSteps - in.held }
 
 // Spend takes steps off what the decision may cost. It returns false if nothing
 // is left.
 func (in *Input) Spend(steps int) bool {
 	in.spent += steps
-	return in.spent < term.MaxSteps
+	return in.spent < in.most()
 }
 
 // What reading takes that is no loop of the expression's own.

@@ -61,6 +61,7 @@ type Input struct {
 	steps   int        // that the loops of a predicate took
 	spent   int        // steps that all predicates took
 	took    int        // that Match left spent
+	held    int        // back from what a decision may take
 	further int        // steps that are left to name more than one element of a loop
 	look    int        // at how many of these to look at the bounds
 	hit     term.Bound // that the predicate ran into

@@ -23,9 +23,9 @@ const (
 	// MaxSize bounds what a pattern unfolds into, in steps of the automaton:
 	// one for each character and class, times the repetitions around it.
 	MaxSize = 2_000
-	// MaxSteps bounds the size of a pattern times the bytes of a text: some
-	// tenths of a second in the worst case.
-	MaxSteps = 50_000_000
+	// MaxSteps bounds the steps of one match, see [Pattern.Steps]: some tenths of
+	// a second in the worst case.
+	MaxSteps = 20_000_000
 )
 
 // Pattern is a compiled regular expression. It is immutable and safe for
@@ -58,10 +58,14 @@ func Compile(source string) (*Pattern, error) {
 
 var errTooLarge = fmt.Errorf("unfolds into more than %d steps", MaxSize)
 
+// Steps returns what matching a text may take: the size of the pattern times the
+// bytes of the text.
+func (p *Pattern) Steps(text string) int { return p.size * len(text) }
+
 // Match reports whether the text holds a match. A text that is too long for
 // the pattern is an error.
 func (p *Pattern) Match(text string) (bool, error) {
-	if len(text) > MaxSteps/p.size {
+	if p.Steps(text) > MaxSteps {
 		return false, fmt.Errorf("a text of %d bytes is too long for the pattern: at most %d", len(text), MaxSteps/p.size)
 	}
 	return p.re.MatchString(text), nil

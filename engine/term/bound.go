@@ -35,8 +35,8 @@ const (
 var (
 	ErrRuleSteps = errors.New("it takes more steps than one rule may; send shorter lists and texts, " +
 		"or compare with a list by `in` instead of a loop within a loop")
-	ErrSteps = fmt.Errorf("the rules for this action take more than %d million steps together, which are used up; "+
-		"send shorter lists and texts, or write the rules without loops within loops", MaxSteps/1_000_000)
+	ErrSteps = fmt.Errorf("the rules take more than %d million steps for this action, or all that are left for its batch; "+
+		"send shorter lists and texts, or fewer actions at a time, or write the rules without loops within loops", MaxSteps/1_000_000)
 	ErrInterrupted = errors.New("nobody waits for the decision any more")
 )
 

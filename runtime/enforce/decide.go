@@ -36,12 +36,17 @@ type deciding struct {
 
 // decide evaluates one action and composes its decision into out. What is not
 // described cannot be recorded.
-func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, out *mesh.Decision) deciding {
+//
+// left are the steps that are left for this action and others, and what it takes
+// is taken off.
+func (p *Point) decide(ctx context.Context, set *Set, a *mesh.Action, left *int, out *mesh.Decision) deciding {
 	s, _ := p.scratch.Get().(*scratch)
 	r := &s.result
 	start := time.Now()
+	s.input.Limit(*left)
 	set.Program.Bind(ctx, a, engine.Inline, &s.input)
 	set.Program.Decide(&s.input, &s.verdict)
+	*left -= s.input.Took()
 	set.Program.Expand(&s.input, &s.verdict, r)
 	took := time.Since(start)
 	d := deciding{action: a, decision: out, enforcing: p.enforces(set.Program, r), weakened: r.Weakened}

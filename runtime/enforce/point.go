@@ -97,6 +97,10 @@ type Caller struct {
 	RequestID string
 }
 
+// MaxBatchSteps is how many steps the rules may take for all actions that are
+// decided together. When they are used up, rules that loop fail.
+const MaxBatchSteps = 5 * engine.MaxSteps
+
 // Decide decides the actions of one request, in order, on one set, and records
 // all of them as one unit before it returns. A decision that cannot be recorded
 // says so, and is a denial unless no policy in enforce mode is concerned.
@@ -130,10 +134,11 @@ func (p *Point) decideAll(ctx context.Context, actions []*mesh.Action, caller Ca
 	if p.opts.UnrecordedUnsafe {
 		return p.decideUnrecorded(ctx, set, decisions, actions, last)
 	}
+	left := MaxBatchSteps
 	records := make([]journal.Record, len(actions))
 	enforcing := make([]bool, len(actions))
 	for i, a := range actions {
-		d := p.decide(ctx, set, a, &decisions[i])
+		d := p.decide(ctx, set, a, &left, &decisions[i])
 		if err := interrupted(ctx); err != nil {
 			return nil, err
 		}
@@ -178,9 +183,9 @@ func interrupted(ctx context.Context) error {
 
 // decideUnrecorded is the rest of decideAll where nothing is recorded.
 func (p *Point) decideUnrecorded(ctx context.Context, set *Set, decisions []mesh.Decision, actions []*mesh.Action, last func(*mesh.Decision) bool) ([]mesh.Decision, error) {
-	start := time.Now()
+	start, left := time.Now(), MaxBatchSteps
 	for i, a := range actions {
-		p.decide(ctx, set, a, &decisions[i])
+		p.decide(ctx, set, a, &left, &decisions[i])
 		if err := interrupted(ctx); err != nil {
 			return nil, err
 		}
