@@ -204,6 +204,20 @@ func TestComparisonsByCELCount(t *testing.T) {
 			t.Errorf("%s: violations %v, %d errors, %v", require, r.Violations, len(r.Errors), r.Errors[:min(1, len(r.Errors))])
 		}
 	}
+	other := list()
+	other[len(other)-1] = "other"
+	a.Context["c"] = other
+	for _, require := range []string{
+		`data.fields.map(f, context.a) == data.fields.map(f, context.b)`, `data.fields.map(f, context.a) != data.fields.map(f, context.b)`,
+		`context.c in data.fields.map(f, context.a)`,
+	} {
+		var r engine.Result
+		p := program(t, document(t, "p.yaml", custom("    - {id: r, require: '"+require+"'}\n")))
+		p.Evaluate(t.Context(), a, engine.Inline, &r)
+		if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, "than one rule may") {
+			t.Errorf("%s: violations %v, errors %v", require, r.Violations, r.Errors)
+		}
+	}
 	a.Context["b"], a.Context["n"] = append(list(), "more"), map[string]any{}
 	var r engine.Result
 	p := program(t, document(t, "p.yaml", custom(rulesOf(`[context.a, %d] == [context.b, 1]`, 60))))

@@ -3,6 +3,7 @@ package expr
 import (
 	"slices"
 
+	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
@@ -11,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 
 	"github.com/ai-agent-mesh/mesh/engine/pattern"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // unbounded reports whether the length of an expression does not bound what it
@@ -56,7 +58,10 @@ func unboundedSearch(a *ast.AST, x, of ast.Expr) bool {
 // of a node is compared: it is no list, no map, and no object, which may hold some,
 // or a list of such values that the expression writes out.
 func bounded(a *ast.AST, x ast.Expr) bool {
-	if x.Kind() == ast.ListKind {
+	switch x.Kind() {
+	case ast.LiteralKind: // one that stands for a parameter has no type
+		return true
+	case ast.ListKind:
 		return !slices.ContainsFunc(x.AsList().Elements(), func(e ast.Expr) bool { return !bounded(a, e) })
 	}
 	t := a.GetType(x.ID())
@@ -69,6 +74,53 @@ func bounded(a *ast.AST, x ast.Expr) bool {
 		return true
 	}
 	return false
+}
+
+// The functions in place of ==, != and in where the length of the expression does
+// not bound what they look at. cel-go counts a call only when it is over, and one
+// that compares lists which hold the same large list again and again takes
+// minutes. No expression can name them, because @ is no letter of CEL.
+const (
+	limitedEqual  = "@equal"
+	limitedDiffer = "@differ"
+	limitedIn     = "@among"
+)
+
+// limitedName returns the function to call in place of a node; empty for none.
+func limitedName(a *ast.AST, x ast.Expr) string {
+	if x.Kind() != ast.CallKind || !unboundedCall(a, x.AsCall()) {
+		return ""
+	}
+	switch x.AsCall().FunctionName() {
+	case operators.Equals:
+		return limitedEqual
+	case operators.NotEquals:
+		return limitedDiffer
+	case operators.In:
+		return limitedIn
+	}
+	return ""
+}
+
+// limited declares a function that does nothing but fail where it would cost more
+// than an evaluation may.
+func limited(name string, do func(a, b ref.Val) ref.Val) cel.EnvOption {
+	binding := cel.BinaryBinding(func(a, b ref.Val) ref.Val {
+		if callCost(name, a, b) > MaxRunCost {
+			return types.WrapErr(term.ErrRuleSteps)
+		}
+		return do(a, b)
+	})
+	return cel.Function(name, cel.Overload(name, []*cel.Type{cel.DynType, cel.DynType}, cel.BoolType, binding))
+}
+
+func equalOf(a, b ref.Val) ref.Val { return types.Equal(a, b) }
+
+func inOf(x, of ref.Val) ref.Val {
+	if c, ok := of.(traits.Container); ok {
+		return c.Contains(x)
+	}
+	return types.ValOrErr(of, "no such overload")
 }
 
 // actualCosts are the costs of looking through lists, maps and texts. cel-go takes
@@ -86,39 +138,61 @@ func (k actualCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *ui
 	if len(args) != 2 {
 		return nil
 	}
-	var cost uint64
-	switch function {
-	case operators.In:
-		list, ok := args[1].(traits.Lister)
-		if !ok {
-			return nil
-		}
-		cost = searchCost(args[0], list)
-	case operators.Equals, operators.NotEquals:
-		if !aggregate(args[0]) || !aggregate(args[1]) {
-			return nil
-		}
-		c := counted{}
-		c.equal(args[0], args[1])
-		cost = c.cost
-	case overloads.Matches:
-		text, isText := args[0].(types.String)
-		source, isSource := args[1].(types.String)
-		if !isText || !isSource {
-			return nil
-		}
-		p, err := k.known.get(string(source))
-		if err != nil {
-			return nil
-		}
-		cost = 1
-		if steps := p.Steps(string(text)); steps <= pattern.MaxSteps { // else it is refused
-			cost += uint64(steps / (matchStepsPerCost + 1))
-		}
-	default:
+	if function == overloads.Matches {
+		return k.matchCost(args[0], args[1])
+	}
+	if cost := callCost(function, args[0], args[1]); cost > 0 {
+		return &cost
+	}
+	return nil
+}
+
+// matchCost is what matching a text costs; nil where nothing is matched.
+func (k actualCosts) matchCost(text, source ref.Val) *uint64 {
+	s, isText := text.(types.String)
+	of, isSource := source.(types.String)
+	if !isText || !isSource {
 		return nil
 	}
+	p, err := k.known.get(string(of))
+	if err != nil {
+		return nil
+	}
+	cost := uint64(1)
+	if steps := p.Steps(string(s)); steps <= pattern.MaxSteps { // else it is refused
+		cost += uint64(steps / (matchStepsPerCost + 1))
+	}
 	return &cost
+}
+
+// callCost is what looking through lists and maps costs; zero for what is cel-go's
+// affair.
+func callCost(function string, a, b ref.Val) uint64 {
+	switch function {
+	case operators.In, limitedIn:
+		if list, ok := b.(traits.Lister); ok {
+			return searchCost(a, list)
+		}
+	case operators.Equals, operators.NotEquals, limitedEqual, limitedDiffer:
+		switch {
+		case aggregate(a) && aggregate(b):
+			c := counted{}
+			c.equal(a, b)
+			return c.cost
+		case function == limitedEqual || function == limitedDiffer:
+			return textCost(a)
+		}
+	}
+	return 0
+}
+
+// textCost is that of comparing a value that is no list and no map: as cel-go has
+// it, an operation, and one for each ten bytes of a text.
+func textCost(v ref.Val) uint64 {
+	if s, ok := v.(types.String); ok {
+		return 1 + uint64(len(s))/10
+	}
+	return 1
 }
 
 // searchCost is one operation for each element and, where they are lists and maps
@@ -169,7 +243,7 @@ func (c *counted) equal(a, b ref.Val) bool {
 		}
 		return false
 	}
-	return types.Equal(a, b) == types.True
+	return types.Equal(a, b) != types.False // as in lists and maps, where an error is no difference
 }
 
 func (c *counted) equalLists(a, b traits.Lister) bool {

@@ -21,6 +21,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 )
@@ -97,6 +99,9 @@ func NewEnv(records []Record, predicates ...string) (*Env, error) {
 		cel.ClearMacros(),
 		cel.Macros(hasMacro(), cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.MapMacro, cel.MapFilterMacro, cel.FilterMacro),
 		checkedRange(),
+		limited(limitedEqual, equalOf),
+		limited(limitedDiffer, func(a, b ref.Val) ref.Val { return types.Bool(equalOf(a, b) != types.True) }),
+		limited(limitedIn, inOf),
 		cel.CustomTypeProvider(registry),
 		cel.CustomTypeAdapter(registry),
 		cel.CrossTypeNumericComparisons(true),

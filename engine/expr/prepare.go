@@ -31,8 +31,9 @@ func checkedRange() cel.EnvOption {
 }
 
 // prepared returns an expression as cel-go is to run it: with the patterns that
-// records make as constants, with the ranges of its loops checked, and with lists that
-// it would not search as it does others. Everybody else sees it as it is written.
+// records make as constants, with the ranges of its loops checked, with what it
+// compares and searches limited, and with lists that it would not search as it does
+// others. Everybody else sees it as it is written.
 func prepared(a *ast.AST, records map[string]Values) *ast.AST {
 	if records == nil && !needsCheck(a) {
 		return a
@@ -55,6 +56,10 @@ func addChecks(factory ast.ExprFactory, a *ast.AST) {
 	}
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		switch {
+		case limitedName(a, x) != "":
+			name := limitedName(a, x)
+			a.SetReference(x.ID(), ast.NewFunctionReference(name))
+			x.SetKindCase(factory.NewCall(x.ID(), name, x.AsCall().Args()...))
 		case unknownRange(a, x):
 			c := x.AsComprehension()
 			x.SetKindCase(factory.NewComprehensionTwoVar(x.ID(), around(c.IterRange()), c.IterVar(), c.IterVar2(), c.AccuVar(),
@@ -68,7 +73,9 @@ func addChecks(factory ast.ExprFactory, a *ast.AST) {
 
 func needsCheck(a *ast.AST) bool {
 	found := false
-	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) { found = found || unknownRange(a, x) || searchedOtherwise(a, x) }))
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		found = found || limitedName(a, x) != "" || unknownRange(a, x) || searchedOtherwise(a, x)
+	}))
 	return found
 }
 
