@@ -91,7 +91,7 @@ type Predicate struct {
 // Explain decides the action in both phases and says how.
 func Explain(ctx context.Context, p *engine.Program, a *mesh.Action) *Trace {
 	d := decide(ctx, p, a)
-	x := explainer{ctx: ctx, action: a, definitions: engine.Predicates(), tests: map[*term.Term]*lower.Test{}}
+	x := newExplainer(ctx, a)
 	t := &Trace{Allowed: d.allowed, WouldAllow: d.wouldAllow, Policies: []Policy{}, Obligations: d.inline.Obligations}
 	rules := p.Rules()
 	for _, info := range p.Policies() {
@@ -113,7 +113,7 @@ func Explain(ctx context.Context, p *engine.Program, a *mesh.Action) *Trace {
 		t.Policies = append(t.Policies, out)
 	}
 	if !d.wouldAllow {
-		t.Remedy = WhatWouldAllow(ctx, p, a)
+		t.Remedy = remedy(x, p, d)
 	}
 	if t.Remedy.Changes == nil {
 		t.Remedy.Changes = []Change{}
@@ -159,12 +159,21 @@ func (d *decision) failure(r *engine.RuleInfo) string {
 	return ""
 }
 
-// explainer evaluates the parts of rules for one action.
+// explainer evaluates the parts of rules for one action, each once: a text may be
+// long, and what it is matched with slow.
 type explainer struct {
 	ctx         context.Context
 	action      *mesh.Action
 	definitions map[string]*term.Term
 	tests       map[*term.Term]*lower.Test
+	truths      map[*term.Term]lower.Truth
+}
+
+func newExplainer(ctx context.Context, a *mesh.Action) *explainer {
+	return &explainer{
+		ctx: ctx, action: a, definitions: engine.Predicates(),
+		tests: map[*term.Term]*lower.Test{}, truths: map[*term.Term]lower.Truth{},
+	}
 }
 
 func (x *explainer) test(t *term.Term) *lower.Test {
@@ -176,7 +185,14 @@ func (x *explainer) test(t *term.Term) *lower.Test {
 	return test
 }
 
-func (x *explainer) truth(t *term.Term) lower.Truth { return x.test(t).Truth(x.ctx, x.action) }
+func (x *explainer) truth(t *term.Term) lower.Truth {
+	truth, known := x.truths[t]
+	if !known {
+		truth = x.test(t).Truth(x.ctx, x.action)
+		x.truths[t] = truth
+	}
+	return truth
+}
 
 func (x *explainer) reasons(t *term.Term) []lower.Reason { return x.test(t).Reasons(x.ctx, x.action) }
 

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -378,4 +379,19 @@ func traced(tr *explain.Trace) map[string]explain.Outcome {
 		}
 	}
 	return out
+}
+
+// TestCanceledSearch: once nobody waits for it, nothing is tried.
+func TestCanceledSearch(t *testing.T) {
+	t.Parallel()
+	p := program(t, "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: a, require: 'has(data.region)'}]}\n")
+	a := action(t, `{"action":{"type":"data.read"}}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	if got := explain.WhatWouldAllow(ctx, p, a); len(got.Changes) == 0 {
+		t.Fatal("nothing was found")
+	}
+	cancel()
+	if got := explain.WhatWouldAllow(ctx, p, a); len(got.Changes) > 0 {
+		t.Errorf("tried although nobody waits: %v", got.Changes)
+	}
 }

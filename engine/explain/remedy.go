@@ -71,14 +71,18 @@ func (c Change) String() string {
 // that there is none. An action that is let through by its mode alone counts as
 // denied. The zero Remedy is that of an action that no rule objects to.
 func WhatWouldAllow(ctx context.Context, p *engine.Program, a *mesh.Action) Remedy {
-	s := search{ctx: ctx, program: p, action: a, rules: p.Rules(), modes: map[string]mesh.Mode{}, left: MaxTries}
-	s.explainer = explainer{ctx: ctx, action: a, definitions: engine.Predicates(), tests: map[*term.Term]*lower.Test{}}
-	for _, info := range p.Policies() {
-		s.modes[info.ID] = info.Mode
-	}
 	before := decide(ctx, p, a)
 	if before.wouldAllow {
 		return Remedy{}
+	}
+	return remedy(newExplainer(ctx, a), p, before)
+}
+
+// remedy is WhatWouldAllow for an action that was decided.
+func remedy(x *explainer, p *engine.Program, before *decision) Remedy {
+	s := search{ctx: x.ctx, program: p, action: x.action, rules: p.Rules(), modes: map[string]mesh.Mode{}, left: MaxTries, explainer: x}
+	for _, info := range p.Policies() {
+		s.modes[info.ID] = info.Mode
 	}
 	s.enforced = !before.allowed
 	out := Remedy{Rules: s.inTheWay(before), Changes: []Change{}}
@@ -109,7 +113,7 @@ type search struct {
 	enforced bool // only rules of policies in enforce mode are in the way
 	left     int  // tries
 
-	explainer explainer
+	explainer *explainer
 }
 
 // inTheWay returns the rules because of which an action is not allowed.
@@ -323,7 +327,7 @@ func (s *search) try(f *field, out *Remedy) {
 	allowing := tried{field: f}
 	best := tried{field: f} // of what the rules want
 	for _, v := range f.values {
-		if v.Equal(current) || !v.Present && v.V != nil || s.left <= 0 {
+		if v.Equal(current) || !v.Present && v.V != nil || s.left <= 0 || s.ctx.Err() != nil {
 			continue
 		}
 		changed := f.place.With(s.action, v)

@@ -109,13 +109,18 @@ func (s *Space) classesOf(v *variable, texts []string) *classes {
 		c.values = slices.DeleteFunc(c.values, func(value Value) bool { return !Sayable(p.With(plain(), value)) })
 	}
 	s.steps += len(v.atoms) * len(c.values)
+	actions := make([]*mesh.Action, len(c.values))
+	for n, value := range c.values {
+		actions[n] = p.With(plain(), value)
+	}
 	for n, i := range v.atoms {
 		presence := s.atoms[i].term.Op == term.Has || s.atoms[i].term.Op == term.HasKey
 		c.exact[n] = c.exact[n] && (complete || presence)
 		var table []lower.Truth
 		if a := s.atoms[i]; len(a.variables) == 1 {
-			for _, value := range c.values {
-				table = append(table, a.test.Truth(context.Background(), p.With(plain(), value)))
+			table = make([]lower.Truth, 0, len(actions))
+			for _, action := range actions {
+				table = append(table, a.test.Truth(context.Background(), action))
 			}
 		}
 		c.tables = append(c.tables, table)
