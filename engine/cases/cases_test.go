@@ -167,6 +167,38 @@ func TestReaderBoundsAllFiles(t *testing.T) {
 	}
 }
 
+// TestManyUnknownRules: which rule was meant is looked for as often as somebody
+// reads about it, not 50,000 times among 2,000.
+func TestManyUnknownRules(t *testing.T) {
+	t.Parallel()
+	src := "version: \"3.0.0\"\nname: n\nrules:\n  custom:\n"
+	for i := range 2_000 {
+		src += fmt.Sprintf("    - {id: rule-number-%d, require: has(data.purpose)}\n", i)
+	}
+	doc, findings := policy.Parse("p.yaml", []byte(src))
+	if doc == nil {
+		t.Fatalf("findings: %v", findings)
+	}
+	p, err := engine.Compile([]engine.Policy{{ID: "acme/many", Document: doc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&ids, "rule-nmber-%d, ", i)
+	}
+	s, findings := cases.Parse(t.Context(), "c.yaml", []byte("cases: [{name: a, given: {action: {type: x}}, want: {violations: ["+ids.String()+"]}}]"))
+	if s == nil {
+		t.Fatalf("findings: %v", findings)
+	}
+	if found := s.Lint(doc); len(found) != 1_000 || found[0].Hint != "did you mean rule-number-0?" || found[999].Hint != "" {
+		t.Errorf("%d findings, the first: %v", len(found), found[:min(len(found), 1)])
+	}
+	if failures := cases.Run(t.Context(), p, []*cases.Suite{s}).Cases[0].Failures; len(failures) != 52_000 || !strings.HasSuffix(failures[0], "(did you mean rule-number-0?)") {
+		t.Errorf("%d failures", len(failures))
+	}
+}
+
 func TestParseStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -415,21 +415,56 @@ func (p *parser) ids(n *yaml.Node) []string {
 }
 
 // Lint reports the rules that cases want to be violated, or not to be evaluated,
-// and that the policy does not have: such a case can only fail. The document may
-// be partial.
+// and that the policy does not have: such a case can only fail. Of very many it
+// reports the first. The document may be partial.
 func (s *Suite) Lint(doc *policy.Document) []mesh.Finding {
-	var ids []string
+	rules := newRuleNames()
 	for i := range doc.Rules {
-		ids = append(ids, doc.Rules[i].ID)
+		rules.add(doc.Rules[i].ID)
 	}
 	var out []mesh.Finding
 	for _, label := range s.wanted {
-		if !doc.Mentions(label.Value) {
-			out = append(out, mesh.Finding{
-				Position: label.Position, Level: mesh.LevelError, Rule: "unknown-rule",
-				Message: "the policy has no rule " + yamldoc.Shorten(label.Value), Hint: spelling.DidYouMean(label.Value, ids),
-			})
+		if rules.known[label.Value] || doc.Mentions(label.Value) {
+			continue
+		}
+		out = append(out, mesh.Finding{
+			Position: label.Position, Level: mesh.LevelError, Rule: "unknown-rule",
+			Message: "the policy has no rule " + yamldoc.Shorten(label.Value), Hint: rules.meant(label.Value),
+		})
+		if len(out) == maxUnknown {
+			break
 		}
 	}
 	return out
+}
+
+// maxUnknown bounds the rules that a policy does not have and that are looked for
+// in all it has: several times what is reported.
+const maxUnknown = 1_000
+
+// ruleNames are the rules there are. To find which one was meant takes long, so
+// that is done for as many as people read about.
+type ruleNames struct {
+	ids   []string
+	known map[string]bool
+	hints map[string]string // by id that is none of them
+}
+
+func newRuleNames() *ruleNames {
+	return &ruleNames{known: map[string]bool{}, hints: map[string]string{}}
+}
+
+func (r *ruleNames) add(id string) {
+	r.ids = append(r.ids, id)
+	r.known[id] = true
+}
+
+// meant says which rule an unknown id was probably meant to be; "" for none.
+func (r *ruleNames) meant(id string) string {
+	hint, said := r.hints[id]
+	if !said && len(r.hints) < yamldoc.MaxFindings {
+		hint = spelling.DidYouMean(id, r.ids)
+		r.hints[id] = hint
+	}
+	return hint
 }

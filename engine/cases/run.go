@@ -10,7 +10,6 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
-	"github.com/ai-agent-mesh/mesh/engine/spelling"
 )
 
 // Report is the outcome of a run.
@@ -47,7 +46,7 @@ func Run(ctx context.Context, p *engine.Program, suites []*Suite) *Report {
 
 type run struct {
 	program  *engine.Program
-	rules    []string // of all policies
+	rules    *ruleNames // of all policies
 	coverage *coverage
 	report   *Report
 
@@ -59,10 +58,10 @@ type run struct {
 
 func newRun(p *engine.Program) *run {
 	p = p.Enforced()
-	r := &run{program: p, coverage: newCoverage(p), report: &Report{Cases: []CaseResult{}}}
+	r := &run{program: p, rules: newRuleNames(), coverage: newCoverage(p), report: &Report{Cases: []CaseResult{}}}
 	r.report.Coverage = r.coverage.rules
 	for _, c := range r.coverage.rules {
-		r.rules = append(r.rules, c.RuleID)
+		r.rules.add(c.RuleID)
 	}
 	return r
 }
@@ -117,12 +116,13 @@ func (r *run) differences(want *Want, got *engine.Result) []string {
 // compareIDs compares sets of rule ids.
 func (r *run) compareIDs(kind string, want, got []string) []string {
 	var out []string
+	wanted, there := setOf(want), setOf(got)
 	for _, id := range want {
 		switch {
-		case slices.Contains(got, id):
-		case !slices.Contains(r.rules, id):
+		case there[id]:
+		case !r.rules.known[id]:
 			s := fmt.Sprintf("%s %s is wanted, but the policy has no such rule", kind, id)
-			if hint := spelling.DidYouMean(id, r.rules); hint != "" {
+			if hint := r.rules.meant(id); hint != "" {
 				s += " (" + hint + ")"
 			}
 			out = append(out, s)
@@ -131,9 +131,17 @@ func (r *run) compareIDs(kind string, want, got []string) []string {
 		}
 	}
 	for _, id := range unique(got) {
-		if !slices.Contains(want, id) {
+		if !wanted[id] {
 			out = append(out, fmt.Sprintf("%s %s is not wanted", kind, id))
 		}
+	}
+	return out
+}
+
+func setOf(ids []string) map[string]bool {
+	out := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
 	}
 	return out
 }
