@@ -39,6 +39,7 @@ func TestKeysComeInOrder(t *testing.T) {
 		`tool.args.exists(k, data.categories.exists(c, c == k))`,
 		`context.deep.args.exists(k, data.categories.exists(c, c == k))`,
 		`tool.args.map(k, k)[0] == "c9999"`,
+		`!(context.deep in ["x", "y"])`,
 		`context.deep.args.filter(k, k != "c9999")[0] == "k0"`,
 		`context.deep.args.map(k, k + "x")[200] == "k99x"`,
 	} {

@@ -17,11 +17,13 @@ type sortedMap struct {
 	keys map[string]any
 }
 
+// newSortedMap returns a pointer, as cel-go's maps are: its sets hash what they are
+// asked for.
 func newSortedMap(adapter types.Adapter, m map[string]any) ref.Val {
-	return sortedMap{types.NewStringInterfaceMap(adapter, m), m}
+	return &sortedMap{types.NewStringInterfaceMap(adapter, m), m}
 }
 
 // Iterator goes through the keys.
-func (m sortedMap) Iterator() traits.Iterator {
+func (m *sortedMap) Iterator() traits.Iterator {
 	return types.NewStringList(types.DefaultTypeAdapter, slices.Sorted(maps.Keys(m.keys))).Iterator()
 }
