@@ -41,7 +41,7 @@ func TestLoadFindings(t *testing.T) {
 		{"YAML that does not parse", func(t *testing.T, dir string) { write(t, dir, "bundle.yaml", "namespace: [acme\n") }, "bundle.yaml", 1, strictyaml.RuleSyntax, "does not parse"},
 		{"policy that does not parse", func(t *testing.T, dir string) {
 			replace(t, dir, "policy.yaml", "name: \"Export", "name: \"Export\" \"")
-		}, "policy.yaml", 1, "", "not YAML"},
+		}, "policy.yaml", 2, "", "not YAML"},
 		{"policy with an unknown key", func(t *testing.T, dir string) { replace(t, dir, "policy.yaml", "enforcement:", "enforcment:") }, "policy.yaml", 21, "", "enforcment"},
 		{"cases that do not parse", func(t *testing.T, dir string) { write(t, dir, "a_test.yaml", "cases: 1\n") }, "a_test.yaml", 1, "", ""},
 		{"cases of another policy", func(t *testing.T, dir string) {
