@@ -1,6 +1,8 @@
 package yamldoc_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,6 +111,32 @@ func TestMend(t *testing.T) {
 		if diff := cmp.Diff(tt.want, yamldoc.Value(d.Root)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// TestPlacesOfSyntaxErrors: the parser only knows lines, and not always the right
+// one.
+func TestPlacesOfSyntaxErrors(t *testing.T) {
+	t.Parallel()
+	const head = "version: \"3.0.0\"\nname: n\n"
+	tests := []struct{ name, src, want string }{
+		{"indented compact lists 400,000 deep", head + "rules:\n  # none\n  custom:\n    - id: a\n    " + strings.Repeat("- ", 400_000) + "a\n", "7:129: too-deep"},
+		{"an open mapping", head + "rules: {custom: [{id: '{', require: a}], x: \"}\" # }\ndefault: deny\n", "3:8: yaml-syntax not YAML: did not find expected ',' or '}'"},
+		{"an open bracket in the first line", "rules: [a,\nb: {}\n\n", "1:8: yaml-syntax not YAML: did not find expected ',' or ']'"},
+		{"a key without its indentation", head + "rules:\n  custom:\n    - id: a\n   b: c\n", "4:3: yaml-syntax not YAML: did not find expected key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, findings := yamldoc.Parse("", []byte(tt.src))
+			got := ""
+			for _, f := range findings {
+				got += fmt.Sprintf("%d:%d: %s %s\n", f.Line, f.Column, f.Rule, f.Message)
+			}
+			if len(findings) != 1 || !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %swant %s", got, tt.want)
+			}
+		})
 	}
 }
 
