@@ -33,8 +33,8 @@ import (
 // [FullFiles] that are full; see [Reader].
 const (
 	MaxCases   = 5_000
-	MaxValues  = 1_000_000 // values and keys of the actions
-	MaxActions = 16 << 20  // bytes of text of the actions
+	MaxValues  = 200_000  // values and keys of the actions
+	MaxActions = 16 << 20 // bytes of text of the actions
 	FullFiles  = 4
 )
 
