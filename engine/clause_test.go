@@ -21,23 +21,17 @@ var celText = []string{".all(", ".exists(", "has(", "==", "&&", "||", "!(", ".ma
 // action with what is there, and says in words what is wanted.
 func TestClausesOfPrimitives(t *testing.T) {
 	t.Parallel()
-	for _, p := range primitives.All() {
-		t.Run(p.ID, func(t *testing.T) {
-			t.Parallel()
-			programs := programsOf(p)
-			for _, c := range p.Cases {
-				_, r := decide(t, programs(t, c.Values), c.Action)
-				for _, v := range r.Violations {
-					if len(v.Clauses) == 0 {
-						t.Errorf("%s: no clauses", c.Name)
-					}
-					for _, clause := range v.Clauses {
-						checkClause(t, c.Name, &clause)
-					}
-				}
+	eachCase(t, func(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
+		_, r := decide(t, program, c.Action)
+		for _, v := range r.Violations {
+			if len(v.Clauses) == 0 {
+				t.Errorf("%s: no clauses", c.Name)
 			}
-		})
-	}
+			for _, clause := range v.Clauses {
+				checkClause(t, c.Name, &clause)
+			}
+		}
+	})
 }
 
 func checkClause(t *testing.T, name string, c *mesh.Clause) {
@@ -184,22 +178,19 @@ func TestFailuresInWords(t *testing.T) {
 // words, too.
 func TestConditionsOfPrimitives(t *testing.T) {
 	t.Parallel()
-	for _, p := range primitives.All() {
-		programs := programsOf(p)
-		for _, c := range p.Cases {
-			for _, r := range programs(t, c.Values).Rules() {
-				if r.When == nil {
-					continue
-				}
-				for _, part := range r.When.Conjuncts() {
-					for _, cel := range celText {
-						if words := part.Wanted(); strings.Contains(words, cel) {
-							t.Errorf("%s, %s: an expression is wanted: %s", p.ID, c.Name, words)
-							break
-						}
+	eachCase(t, func(t *testing.T, _ *primitives.Primitive, program *Program, c primitives.Case) {
+		for _, r := range program.Rules() {
+			if r.When == nil {
+				continue
+			}
+			for _, part := range r.When.Conjuncts() {
+				for _, cel := range celText {
+					if words := part.Wanted(); strings.Contains(words, cel) {
+						t.Errorf("%s: an expression is wanted: %s", c.Name, words)
+						break
 					}
 				}
 			}
 		}
-	}
+	})
 }

@@ -83,40 +83,34 @@ func leavesOf(o *shape.Object, prefix string) []string {
 // and nothing else.
 func TestPrimitiveCases(t *testing.T) {
 	t.Parallel()
+	eachCase(t, func(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
+		got, r := decide(t, program, c.Action)
+		if got != c.Want {
+			t.Errorf("%s is %s, want %s", c.Name, got, c.Want)
+		}
+		if obliges := c.Want == primitives.Satisfied && len(p.Obligations) > 0; obliges != (len(r.Obligations) > 0) {
+			t.Errorf("%s: obligations %v", c.Name, r.Obligations)
+		}
+		checkAbsent(t, program, c)
+	})
+}
+
+// eachCase runs a test with every case of every primitive, as a policy that uses
+// the primitive and nothing else.
+func eachCase(t *testing.T, test func(*testing.T, *primitives.Primitive, *Program, primitives.Case)) {
+	t.Helper()
 	for _, p := range primitives.All() {
 		t.Run(p.ID, func(t *testing.T) {
 			t.Parallel()
-			programs := programsOf(p)
+			compiled := map[string]*Program{} // by what several cases share
 			for _, c := range p.Cases {
-				runCase(t, p, programs(t, c.Values), c)
+				key := fmt.Sprint(c.Values)
+				if compiled[key] == nil {
+					compiled[key] = programOf(t, p, c.Values)
+				}
+				test(t, p, compiled[key], c)
 			}
 		})
-	}
-}
-
-func runCase(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
-	t.Helper()
-	got, r := decide(t, program, c.Action)
-	if got != c.Want {
-		t.Errorf("%s is %s, want %s", c.Name, got, c.Want)
-	}
-	if obliges := c.Want == primitives.Satisfied && len(p.Obligations) > 0; obliges != (len(r.Obligations) > 0) {
-		t.Errorf("%s: obligations %v", c.Name, r.Obligations)
-	}
-	checkAbsent(t, program, c)
-}
-
-// programsOf returns programOf of a primitive, which compiles once what several
-// cases share.
-func programsOf(p *primitives.Primitive) func(*testing.T, map[string]any) *Program {
-	compiled := map[string]*Program{}
-	return func(t *testing.T, values map[string]any) *Program {
-		t.Helper()
-		key := fmt.Sprint(values)
-		if compiled[key] == nil {
-			compiled[key] = programOf(t, p, values)
-		}
-		return compiled[key]
 	}
 }
 
@@ -194,91 +188,70 @@ func checkAbsent(t *testing.T, p *Program, c primitives.Case) {
 // its action type, and that there is personal data.
 func TestPrimitivesLookAtNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, p := range primitives.All() {
-		t.Run(p.ID, func(t *testing.T) {
-			t.Parallel()
-			programs := programsOf(p)
-			for _, c := range p.Cases {
-				program := programs(t, c.Values)
-				if p.Types != nil {
-					other := changed(c.Action, "action.type", "vendor.own")
-					if got, _ := decide(t, program, other); got != primitives.NotApplicable {
-						t.Errorf("%s, but of another type, is %s", c.Name, got)
-					}
-				}
-				if strings.Contains(p.When, "personalData()") {
-					other := changed(c.Action, "data.categories", []any{})
-					other = changed(changed(other, "content.findings", nil), "resource.type", nil)
-					if got, _ := decide(t, program, other); got != primitives.NotApplicable {
-						t.Errorf("%s, but without personal data, is %s", c.Name, got)
-					}
-				}
+	eachCase(t, func(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
+		if p.Types != nil {
+			other := changed(c.Action, "action.type", "vendor.own")
+			if got, _ := decide(t, program, other); got != primitives.NotApplicable {
+				t.Errorf("%s, but of another type, is %s", c.Name, got)
 			}
-		})
-	}
+		}
+		if strings.Contains(p.When, "personalData()") {
+			other := changed(c.Action, "data.categories", []any{})
+			other = changed(changed(other, "content.findings", nil), "resource.type", nil)
+			if got, _ := decide(t, program, other); got != primitives.NotApplicable {
+				t.Errorf("%s, but without personal data, is %s", c.Name, got)
+			}
+		}
+	})
 }
 
 // TestAbsentInputsNeverSatisfy takes every input from every case. No rule fails
 // then, and what was satisfied by an input is violated without it.
 func TestAbsentInputsNeverSatisfy(t *testing.T) {
 	t.Parallel()
-	for _, p := range primitives.All() {
-		t.Run(p.ID, func(t *testing.T) {
-			t.Parallel()
-			programs := programsOf(p)
-			for _, c := range p.Cases {
-				program := programs(t, c.Values)
-				for _, path := range statedIn(c.Action, "") {
-					got, r := decide(t, program, changed(c.Action, path, nil))
-					if got == failed {
-						t.Errorf("%s, without %s: %v", c.Name, path, r.Errors)
-					}
-					require := program.policies[0].rules[0].require
-					if c.Want == primitives.Satisfied && got == primitives.Satisfied && require != nil && slices.Contains(require.Reads(), path) &&
-						path != "data.consent.withdrawn" { // which only ever takes back
-						t.Errorf("%s is satisfied without %s", c.Name, path)
-					}
-				}
+	eachCase(t, func(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
+		for _, path := range statedIn(c.Action, "") {
+			got, r := decide(t, program, changed(c.Action, path, nil))
+			if got == failed {
+				t.Errorf("%s, without %s: %v", c.Name, path, r.Errors)
 			}
-		})
-	}
+			require := program.policies[0].rules[0].require
+			if c.Want == primitives.Satisfied && got == primitives.Satisfied && require != nil && slices.Contains(require.Reads(), path) &&
+				path != "data.consent.withdrawn" { // which only ever takes back
+				t.Errorf("%s is satisfied without %s", c.Name, path)
+			}
+		}
+	})
 }
 
 // TestEmptyTextsNeverSatisfy empties every text of every case: to whoever it is
 // said, an empty text says no more than nothing.
 func TestEmptyTextsNeverSatisfy(t *testing.T) {
 	t.Parallel()
-	for _, p := range primitives.All() {
-		t.Run(p.ID, func(t *testing.T) {
-			t.Parallel()
-			programs := programsOf(p)
-			for _, c := range p.Cases {
-				if c.Want != primitives.Satisfied || p.Require == "" || p.ID == "operations.required_inputs.*" { // which asks whether anything was said
-					continue
-				}
-				program := programs(t, c.Values)
-				reads := program.policies[0].rules[0].require.Reads()
-				all, emptied := c.Action, false // every text, since some are compared with each other
-				for _, path := range statedIn(c.Action, "") {
-					if list, _ := valueAt(c.Action, path).([]any); len(list) > 0 && slices.Contains(reads, path) {
-						if _, texts := list[0].(string); texts {
-							all = changed(all, path, []any{""})
-						}
-					}
-					if text, ok := valueAt(c.Action, path).(string); !ok || text == "" || !slices.Contains(reads, path) {
-						continue
-					}
-					all, emptied = changed(all, path, ""), true
-					if got, _ := decide(t, program, changed(c.Action, path, "")); got == primitives.Satisfied {
-						t.Errorf("%s is satisfied with an empty %s", c.Name, path)
-					}
-				}
-				if got, _ := decide(t, program, all); emptied && got == primitives.Satisfied {
-					t.Errorf("%s is satisfied with empty texts everywhere: %v", c.Name, all)
+	eachCase(t, func(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
+		if c.Want != primitives.Satisfied || p.Require == "" || p.ID == "operations.required_inputs.*" { // which asks whether anything was said
+			return
+		}
+		reads := program.policies[0].rules[0].require.Reads()
+		all, emptied := c.Action, false // every text, since some are compared with each other
+		for _, path := range statedIn(c.Action, "") {
+			if list, _ := valueAt(c.Action, path).([]any); len(list) > 0 && slices.Contains(reads, path) {
+				if _, texts := list[0].(string); texts {
+					all = changed(all, path, []any{""})
 				}
 			}
-		})
-	}
+			if text, ok := valueAt(c.Action, path).(string); !ok || text == "" || !slices.Contains(reads, path) {
+				continue
+			}
+			all, emptied = changed(all, path, ""), true
+			if got, _ := decide(t, program, changed(c.Action, path, "")); got == primitives.Satisfied {
+				t.Errorf("%s is satisfied with an empty %s", c.Name, path)
+			}
+		}
+		if got, _ := decide(t, program, all); emptied && got == primitives.Satisfied {
+			t.Errorf("%s is satisfied with empty texts everywhere: %v", c.Name, all)
+		}
+	})
 }
 
 // TestEmptyTextsAreNotStated gives every text that a rule reads, whether a case
@@ -286,29 +259,22 @@ func TestEmptyTextsNeverSatisfy(t *testing.T) {
 // refuses without the text, it refuses with an empty one.
 func TestEmptyTextsAreNotStated(t *testing.T) {
 	t.Parallel()
-	for _, p := range primitives.All() {
+	eachCase(t, func(t *testing.T, p *primitives.Primitive, program *Program, c primitives.Case) {
 		if p.ID == "operations.required_inputs.*" { // which asks whether anything was said
-			continue
+			return
 		}
-		t.Run(p.ID, func(t *testing.T) {
-			t.Parallel()
-			programs := programsOf(p)
-			for _, c := range p.Cases {
-				program := programs(t, c.Values)
-				for _, path := range readBy(program) {
-					empty, absent := emptyAt(path)
-					if empty == nil || p.ID == "data_minimization.max_fields" && path == "data.fields" { // which counts them
-						continue
-					}
-					want, r := decide(t, program, changed(c.Action, path, absent))
-					looked := want == primitives.Violated || len(r.Obligations) > 0
-					if got, _ := decide(t, program, changed(c.Action, path, empty)); looked && got != want {
-						t.Errorf("%s, with an empty %s, is %s and without %s", c.Name, path, got, want)
-					}
-				}
+		for _, path := range readBy(program) {
+			empty, absent := emptyAt(path)
+			if empty == nil || p.ID == "data_minimization.max_fields" && path == "data.fields" { // which counts them
+				continue
 			}
-		})
-	}
+			want, r := decide(t, program, changed(c.Action, path, absent))
+			looked := want == primitives.Violated || len(r.Obligations) > 0
+			if got, _ := decide(t, program, changed(c.Action, path, empty)); looked && got != want {
+				t.Errorf("%s, with an empty %s, is %s and without %s", c.Name, path, got, want)
+			}
+		}
+	})
 }
 
 // readBy returns the paths that the one rule of a program reads, and those that

@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/overloads"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // Bounds are what is declared of the values of a record's field, of a list of
@@ -27,9 +28,6 @@ type span struct {
 	low, high float64
 	what      string // of which they are; empty for a constant
 }
-
-// maxExact is the greatest number up to which spans are exact.
-const maxExact = 1 << 53
 
 // calendar are the functions of times and what they return.
 var calendar = map[string]*span{
@@ -109,10 +107,10 @@ func (w *deadWalk) sizeOf(x ast.Expr) span {
 
 func between(what string, low, high *float64) span {
 	s := span{math.Inf(-1), math.Inf(1), what}
-	if low != nil && math.Abs(*low) < maxExact {
+	if low != nil && math.Abs(*low) < term.MaxExact {
 		s.low = *low
 	}
-	if high != nil && math.Abs(*high) < maxExact {
+	if high != nil && math.Abs(*high) < term.MaxExact {
 		s.high = *high
 	}
 	return s
@@ -137,7 +135,7 @@ func number(v any) (float64, bool) {
 	default:
 		return 0, false
 	}
-	return f, math.Abs(f) < maxExact
+	return f, math.Abs(f) < term.MaxExact
 }
 
 func (w *deadWalk) isTime(x ast.Expr) bool {

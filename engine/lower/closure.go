@@ -21,7 +21,7 @@ func compileTest(t *term.Term) test {
 		return func(*Input) Truth { return v }
 	case term.Has:
 		leaf := t.Leaf
-		return func(in *Input) Truth { return truth(leaf.Present(in.action)) }
+		return func(in *Input) Truth { return TruthOf(leaf.Present(in.action)) }
 	case term.HasKey:
 		return compileHasKey(t)
 	case term.HasElement:
@@ -116,7 +116,7 @@ func compileIn(t *term.Term) test {
 				if v.kind == none {
 					return Error
 				}
-				return truth(set.has(v))
+				return TruthOf(set.has(v))
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func compileText(t *term.Term) test {
 		if v.kind != text || w.kind != text || !in.step(len(v.text)/bytesPerStep) {
 			return Error
 		}
-		return truth(compare(v.text, w.text))
+		return TruthOf(compare(v.text, w.text))
 	}
 }
 
@@ -159,7 +159,7 @@ func compileOpaque(p term.Program) test {
 			}
 			return Error
 		}
-		return truth(v)
+		return TruthOf(v)
 	}
 }
 
@@ -209,7 +209,7 @@ func compileLeaf(t *term.Term) read {
 	case term.Bool:
 		return func(in *Input) value {
 			if b, ok := leaf.Bool(in.action); ok {
-				return truthValue(truth(b))
+				return truthValue(TruthOf(b))
 			}
 			return value{}
 		}
@@ -265,7 +265,7 @@ func compileHasKey(t *term.Term) test {
 		}
 		m, _ := v.any.(map[string]any) // other values have no keys
 		_, ok := m[name]
-		return truth(ok)
+		return TruthOf(ok)
 	}
 }
 

@@ -70,7 +70,7 @@ func (in *Input) member(v, w value) Truth {
 	case w.kind == object && v.kind == text:
 		m, _ := w.any.(map[string]any)
 		_, ok := m[v.text]
-		return truth(ok)
+		return TruthOf(ok)
 	}
 	return Error
 }
@@ -99,7 +99,7 @@ func (in *Input) amongTexts(v value, texts []string) Truth {
 	case v.kind != text:
 		return False
 	case len(v.text) < bytesPerStep:
-		return truth(slices.Contains(texts, v.text))
+		return TruthOf(slices.Contains(texts, v.text))
 	}
 	for _, s := range texts {
 		if t := in.equal(v, textValue(s)); t != False {

@@ -101,16 +101,15 @@ func comparison(t *term.Term) (read *term.Term, constants []any, ok bool) {
 // fits reports whether the classes of a leaf of that kind can have the
 // constant as a bound.
 func fits(kind term.Kind, constant any, ordered bool) bool {
-	const exact = 1 << 53 // integers below are exact in a float64
 	switch c := constant.(type) {
 	case string:
 		return (kind == term.Text || kind == term.Dyn) && !ordered
 	case bool:
 		return kind == term.Bool && !ordered
 	case int64:
-		return kind == term.Int || kind == term.Float && -exact < c && c < exact
+		return kind == term.Int || kind == term.Float && -term.MaxExact < c && c < term.MaxExact
 	case float64:
-		return kind == term.Float && !math.IsNaN(c) || kind == term.Int && c == math.Trunc(c) && math.Abs(c) < exact
+		return kind == term.Float && !math.IsNaN(c) || kind == term.Int && c == math.Trunc(c) && math.Abs(c) < term.MaxExact
 	}
 	return false
 }
@@ -170,7 +169,7 @@ func newJudge(t *term.Term) judge {
 		v := valueOf(t.Value).truth()
 		return func(state) Truth { return v }
 	case term.Has, term.HasKey:
-		return func(s state) Truth { return truth(s.present) }
+		return func(s state) Truth { return TruthOf(s.present) }
 	case term.Read:
 		return func(s state) Truth { return s.value.truth() }
 	case term.Not:
@@ -189,7 +188,7 @@ func newJudge(t *term.Term) judge {
 			if s.value.kind == none {
 				return Error
 			}
-			return truth(set[s.value])
+			return TruthOf(set[s.value])
 		}
 	}
 	a, b := t.Args[0], t.Args[1]

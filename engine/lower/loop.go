@@ -109,11 +109,8 @@ func compileLoop(t *term.Term, decisive Truth) test {
 					return Error
 				}
 				in.element.text = s
-				switch body(in) {
-				case decisive:
-					return decisive
-				case Error:
-					out = Error
+				if decisive.decides(body(in), &out) {
+					return out
 				}
 			}
 			return out
@@ -130,11 +127,8 @@ func compileLoop(t *term.Term, decisive Truth) test {
 				return Error
 			}
 			in.element.finding = &findings[i]
-			switch body(in) {
-			case decisive:
-				return decisive
-			case Error:
-				out = Error
+			if decisive.decides(body(in), &out) {
+				return out
 			}
 		}
 		return out
@@ -156,22 +150,16 @@ func compileKeyLoop(t *term.Term, leaf *shape.Leaf, cost int, decisive Truth) te
 		if counts {
 			for _, key := range in.sortedKeys(leaf) {
 				in.element.text = key
-				switch body(in) {
-				case decisive:
-					return decisive
-				case Error:
-					out = Error
+				if decisive.decides(body(in), &out) {
+					return out
 				}
 			}
 			return out
 		}
 		for key := range m {
 			in.element.text = key
-			switch body(in) {
-			case decisive:
-				return decisive
-			case Error:
-				out = Error
+			if decisive.decides(body(in), &out) {
+				return out
 			}
 		}
 		return out
@@ -245,7 +233,7 @@ func compileElement(field string) read {
 
 func compileHasElement(field string) test {
 	if field == "type" {
-		return func(in *Input) Truth { return truth(in.element.finding.Type != nil) }
+		return func(in *Input) Truth { return TruthOf(in.element.finding.Type != nil) }
 	}
-	return func(in *Input) Truth { return truth(in.element.finding.Count != nil) }
+	return func(in *Input) Truth { return TruthOf(in.element.finding.Count != nil) }
 }

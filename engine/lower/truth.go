@@ -22,7 +22,8 @@ func (v Truth) String() string {
 	return "error"
 }
 
-func truth(b bool) Truth {
+// TruthOf is a boolean's truth value.
+func TruthOf(b bool) Truth {
 	if b {
 		return True
 	}
@@ -37,6 +38,15 @@ func (v Truth) not() Truth {
 		return True
 	}
 	return Error
+}
+
+// decides reports whether what one element of a loop answers decides the loop,
+// whose outcome it is then. An element's error is the outcome if no other decides.
+func (v Truth) decides(answer Truth, outcome *Truth) bool {
+	if answer == v || answer == Error {
+		*outcome = answer
+	}
+	return answer == v
 }
 
 // and is the conjunction: false wins over an error.

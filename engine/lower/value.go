@@ -49,7 +49,7 @@ func (v value) truth() Truth {
 	if v.kind != boolean {
 		return Error
 	}
-	return truth(v.i == 1)
+	return TruthOf(v.i == 1)
 }
 
 // valueOf makes a value of what a free-form map holds: what the decoder makes of
@@ -60,7 +60,7 @@ func valueOf(v any) value {
 	case nil:
 		return value{kind: null}
 	case bool:
-		return truthValue(truth(v))
+		return truthValue(TruthOf(v))
 	case int64:
 		return intValue(v)
 	case float64:
@@ -99,15 +99,15 @@ func (v value) equal(w value) (equal Truth, scalar bool) {
 	case v.kind == none || w.kind == none:
 		return Error, true
 	case v.kind == null || w.kind == null:
-		return truth(v.kind == w.kind), true
+		return TruthOf(v.kind == w.kind), true
 	case v.isNumber() && w.isNumber():
-		return truth(!v.isNaN() && !w.isNaN() && v.compareNumber(w) == 0), true
+		return TruthOf(!v.isNaN() && !w.isNaN() && v.compareNumber(w) == 0), true
 	case v.kind != w.kind:
 		return False, true
 	case v.kind == boolean:
-		return truth(v.i == w.i), true
+		return TruthOf(v.i == w.i), true
 	case v.kind == text:
-		return truth(v.text == w.text), true
+		return TruthOf(v.text == w.text), true
 	}
 	return Error, false
 }
@@ -170,13 +170,13 @@ func (v value) order(op term.Op, w value) Truth {
 	}
 	switch op {
 	case term.Lt:
-		return truth(c < 0)
+		return TruthOf(c < 0)
 	case term.Le:
-		return truth(c <= 0)
+		return TruthOf(c <= 0)
 	case term.Gt:
-		return truth(c > 0)
+		return TruthOf(c > 0)
 	}
-	return truth(c >= 0)
+	return TruthOf(c >= 0)
 }
 
 // scalarSet is a list of texts and numbers, to be asked often.

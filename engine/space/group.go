@@ -83,7 +83,7 @@ func comparison(t *term.Term) (operand *term.Term, number float64, ok bool) {
 	}
 	switch v := b.Value.(type) {
 	case int64:
-		number, ok = float64(v), -exactInteger < v && v < exactInteger
+		number, ok = float64(v), -term.MaxExact < v && v < term.MaxExact
 	case float64:
 		number, ok = v, v == v
 	}
@@ -125,10 +125,10 @@ func (s *Space) groupNumbers(atoms []int) {
 		add(func(t *term.Term) lower.Truth { return relates(t, v) })
 	}
 	if operand.Kind == term.Float || operand.Kind == term.Dyn { // it is no number, or of another type
-		add(func(t *term.Term) lower.Truth { return truthOf(t.Op == term.Ne) })
+		add(func(t *term.Term) lower.Truth { return lower.TruthOf(t.Op == term.Ne) })
 		add(func(t *term.Term) lower.Truth {
 			if t.Op == term.Eq || t.Op == term.Ne {
-				return truthOf(t.Op == term.Ne)
+				return lower.TruthOf(t.Op == term.Ne)
 			}
 			return lower.Error
 		})
@@ -144,24 +144,17 @@ func relates(t *term.Term, v float64) lower.Truth {
 	}
 	switch t.Op {
 	case term.Eq:
-		return truthOf(v == n)
+		return lower.TruthOf(v == n)
 	case term.Ne:
-		return truthOf(v != n)
+		return lower.TruthOf(v != n)
 	case term.Lt:
-		return truthOf(v < n)
+		return lower.TruthOf(v < n)
 	case term.Le:
-		return truthOf(v <= n)
+		return lower.TruthOf(v <= n)
 	case term.Gt:
-		return truthOf(v > n)
+		return lower.TruthOf(v > n)
 	}
-	return truthOf(v >= n)
-}
-
-func truthOf(b bool) lower.Truth {
-	if b {
-		return lower.True
-	}
-	return lower.False
+	return lower.TruthOf(v >= n)
 }
 
 // groupPatterns makes a group of the patterns that one text is matched with.
@@ -185,7 +178,7 @@ func (s *Space) groupPatterns(atoms []int) {
 	for _, t := range told {
 		var combination []lower.Truth
 		for _, m := range t.Matches {
-			combination = append(combination, truthOf(m))
+			combination = append(combination, lower.TruthOf(m))
 		}
 		choices = append(choices, combination)
 	}

@@ -171,5 +171,5 @@ func (m matching) Truth(_ context.Context, a *mesh.Action) lower.Truth {
 	if err != nil {
 		return lower.Error
 	}
-	return truthOf(matched)
+	return lower.TruthOf(matched)
 }

@@ -35,9 +35,6 @@ const maxConstants = 500
 // maxSize bounds the texts and lists that are made for their size.
 const maxSize = 10_000
 
-// exactInteger is the bound of the integers that a float64 holds exactly.
-const exactInteger = 1 << 53
-
 func (s *said) element() *said {
 	if s.elements == nil {
 		s.elements = &said{tell: s.tell}
@@ -228,9 +225,9 @@ func (s *said) constant(v any) bool {
 	case string:
 		return remember(&s.texts, v)
 	case int64:
-		return -exactInteger < v && v < exactInteger && remember(&s.numbers, float64(v))
+		return -term.MaxExact < v && v < term.MaxExact && remember(&s.numbers, float64(v))
 	case float64:
-		return math.Abs(v) < exactInteger && remember(&s.numbers, v+0) // not -0
+		return math.Abs(v) < term.MaxExact && remember(&s.numbers, v+0) // not -0
 	}
 	return false
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // valuesAt returns a value of every class that what is said of a place tells
@@ -54,7 +55,7 @@ func (s *said) dynamicValues() ([]Value, bool) {
 	texts, complete := s.textValues()
 	var numbers []Value
 	for _, f := range s.realNumbers() {
-		if f == math.Trunc(f) && math.Abs(f) < exactInteger {
+		if f == math.Trunc(f) && math.Abs(f) < term.MaxExact {
 			numbers = append(numbers, Stated(int64(f)))
 		} else {
 			numbers = append(numbers, Stated(f))
@@ -95,7 +96,7 @@ func (s *said) breaks() []float64 {
 func (s *said) wholeNumbers() []int64 {
 	var out []int64
 	add := func(f float64) {
-		if n := int64(f); math.Abs(f) <= exactInteger && !slices.Contains(out, n) {
+		if n := int64(f); math.Abs(f) <= term.MaxExact && !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}

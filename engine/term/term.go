@@ -253,6 +253,10 @@ func (t *Term) Walk(visit func(*Term) bool) {
 	}
 }
 
+// MaxExact bounds the integers that a float64 holds exactly: below it, one stands
+// for no other.
+const MaxExact = 1 << 53
+
 // Number is a constant or a value of an action as a number; NaN if it is none.
 func Number(v any) float64 {
 	switch v := v.(type) {
