@@ -59,6 +59,78 @@ func TestKeysComeInOrder(t *testing.T) {
 	}
 }
 
+// TestKeysComeInOrderWhereConstantsCount: also a comparison with a constant may
+// take steps.
+func TestKeysComeInOrderWhereConstantsCount(t *testing.T) {
+	t.Parallel()
+	list := "[true"
+	for i := range 200 {
+		list += fmt.Sprintf(", \"q%d\"", i)
+	}
+	list += ", \"a\"]"
+	args := map[string]any{"a": int64(1)}
+	for _, k := range numbered("k", 2_000) {
+		args[k] = int64(1)
+	}
+	a := &mesh.Action{Action: mesh.Operation{Type: "t"}, Tool: &mesh.Tool{Args: args}}
+	for _, back := range []engine.BackEnd{engine.Bitmaps, engine.Closures} {
+		p, err := engine.CompileWith([]engine.Policy{{ID: "a/b", Document: document(t, "p.yaml",
+			custom("    - {id: r, require: 'tool.args.exists(k, k in "+list+")'}\n"))}}, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			var r engine.Result
+			if p.Evaluate(t.Context(), a, engine.Inline, &r); !r.Allowed {
+				t.Fatalf("back end %d: errors %v; the first key decides", back, r.Errors)
+			}
+		}
+	}
+}
+
+// TestFailuresNameTheirBound: of many rules in one block and few steps, each says
+// what it ran into, and finding out does not look at all rules for each.
+func TestFailuresNameTheirBound(t *testing.T) {
+	t.Parallel()
+	const rules = 2_000
+	p := program(t, document(t, "p.yaml", custom(rulesOf(`data.fields.all(f, f == "a%d") || data.categories.exists(c, c == "b")`, rules)+
+		"    - {id: plain, require: 'context.x == 1'}\n")))
+	a := action(t, `{"action":{"type":"t"},"data":{"categories":["c"],"fields":["f"]}}`)
+	var in engine.Input
+	var v engine.Verdict
+	var r engine.Result
+	in.Limit(0)
+	for range 20 {
+		p.Bind(t.Context(), a, engine.Inline, &in)
+		p.Decide(&in, &v)
+	}
+	p.Expand(&in, &v, &r)
+	if len(r.Errors) != rules+1 {
+		t.Fatalf("%d errors", len(r.Errors))
+	}
+	for i, e := range r.Errors {
+		if bound := strings.Contains(e.Message, "million steps"); bound != (i < rules) {
+			t.Errorf("rule %s: %s", e.RuleID, e.Message)
+		}
+	}
+}
+
+// TestOrderedTextsCount: what is less is found out by looking at both.
+func TestOrderedTextsCount(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 100_000)
+	a := &mesh.Action{Action: mesh.Operation{Type: "t"}, Data: &mesh.Data{Categories: numbered("c", 1_000)},
+		Context: map[string]any{"a": long + "a", "b": long + "b", "c": "c"}}
+	for _, op := range []string{"<", "<=", ">", ">="} {
+		p := program(t, document(t, "p.yaml", custom("    - {id: long, require: 'data.categories.exists(c, !(context.a "+op+" context.b) && c == \"x\")'}\n"+
+			"    - {id: short, require: '!data.categories.exists(c, context.a "+op+" context.c && c == \"x\")'}\n")))
+		var r engine.Result
+		if p.Evaluate(t.Context(), a, engine.Inline, &r); len(r.Errors) != 1 || r.Errors[0].RuleID != "long" || !strings.Contains(r.Errors[0].Message, "more steps than one rule") {
+			t.Errorf("%s: errors %v, violations %v", op, r.Errors, r.Violations)
+		}
+	}
+}
+
 // TestTrialsForget: the words of what a mutant changes are about the action that
 // is tried, also where what the program makes of it is known.
 func TestTrialsForget(t *testing.T) {

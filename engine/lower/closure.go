@@ -102,22 +102,19 @@ func compileRelation(t *term.Term) test {
 	case term.Ne:
 		return func(in *Input) Truth { return in.equal(a(in), b(in)).not() }
 	default:
-		return func(in *Input) Truth { return a(in).order(op, b(in)) }
+		return func(in *Input) Truth { return in.order(op, a(in), b(in)) }
 	}
 }
 
 func compileIn(t *term.Term) test {
 	a, of := compileRead(t.Args[0]), t.Args[1]
-	if of.Op == term.Const {
-		values, _ := of.Value.([]any)
-		if set, ok := newScalarSet(values); ok {
-			return func(in *Input) Truth {
-				v := a(in)
-				if v.kind == none {
-					return Error
-				}
-				return TruthOf(set.has(v))
+	if set := constantSet(of); set != nil {
+		return func(in *Input) Truth {
+			v := a(in)
+			if v.kind == none {
+				return Error
 			}
+			return TruthOf(set.has(v))
 		}
 	}
 	if of.Kind == term.Texts {

@@ -1,6 +1,10 @@
 package lower
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ai-agent-mesh/mesh/engine/term"
+)
 
 // equal is CEL's ==. Each element of lists and objects that is compared counts
 // as steps, and so does each text by its length: an action may hold the same
@@ -16,6 +20,14 @@ func (in *Input) equal(v, w value) Truth {
 		return in.equalLists(v.any, w.any)
 	}
 	return in.equalObjects(v.any, w.any)
+}
+
+// order is CEL's <, <=, > and >=; texts count by how far they are looked at.
+func (in *Input) order(op term.Op, v, w value) Truth {
+	if v.kind == text && w.kind == text && !in.step(min(len(v.text), len(w.text))/bytesPerStep) {
+		return Error
+	}
+	return v.order(op, w)
 }
 
 func (in *Input) equalLists(a, b any) Truth {

@@ -12,7 +12,8 @@ import (
 // still waits for the result.
 const stepsBetweenLooks = 1 << 14
 
-// step counts what a loop does and reports whether it may go on.
+// step counts what a loop, a search or a comparison does and reports whether it
+// may go on.
 func (in *Input) step(n int) bool {
 	in.steps += n
 	in.spent += n
@@ -26,11 +27,11 @@ func (in *Input) step(n int) bool {
 func (in *Input) mayGoOn() bool {
 	switch others := in.spent - in.steps; {
 	case in.steps > term.MaxRuleSteps && others+term.MaxRuleSteps < in.most():
-		// By how much it is exceeded may depend on Go's order of keys.
-		in.hit, in.steps = term.RuleSteps, term.MaxRuleSteps+1
-		in.spent = others + in.steps
+		in.hit = term.RuleSteps
+		in.exceed(in.steps - (term.MaxRuleSteps + 1))
 	case in.spent >= in.most():
 		in.hit = term.AllSteps
+		in.exceed(in.spent - in.most())
 	case in.ctx != nil && in.ctx.Err() != nil:
 		in.hit = term.Interrupted
 	default:
@@ -39,6 +40,13 @@ func (in *Input) mayGoOn() bool {
 	}
 	in.hits = true
 	return false
+}
+
+// exceed takes back by how much a bound is exceeded: that may depend on Go's
+// order of keys.
+func (in *Input) exceed(by int) {
+	in.steps -= by
+	in.spent -= by
 }
 
 // What putting a decision into words may take: a few times what it took itself
@@ -172,15 +180,30 @@ func countsSteps(t *term.Term) bool {
 	t.Walk(func(t *term.Term) bool {
 		switch t.Op {
 		case term.Eq, term.Ne, term.Lt, term.Le, term.Gt, term.Ge:
-			counts = counts || t.Args[0].Op != term.Const && t.Args[1].Op != term.Const
+			counts = counts || !comparesFree(t.Args[0]) && !comparesFree(t.Args[1])
 		case term.In:
-			counts = counts || t.Args[1].Op != term.Const
+			counts = counts || constantSet(t.Args[1]) == nil
 		case term.StartsWith, term.EndsWith, term.Contains, term.Size, term.Exists, term.All, term.Predicate, term.Opaque:
 			counts = true
 		}
 		return !counts
 	})
 	return counts
+}
+
+// comparesFree reports whether a term is a constant with which anything is
+// compared without a step.
+func comparesFree(t *term.Term) bool {
+	if t.Op != term.Const {
+		return false
+	}
+	switch v := t.Value.(type) {
+	case nil, bool, int64, float64:
+		return true
+	case string:
+		return len(v) < bytesPerStep
+	}
+	return false
 }
 
 // sorted are the keys of a free-form map of the action, in order.

@@ -58,16 +58,17 @@ type Input struct {
 	asked   uint32       // of the matching; a predicate is decided once for each
 	element element
 	sorted  []sorted
-	steps   int        // that the loops of a predicate took
-	spent   int        // steps that all predicates took
-	took    int        // that Match left spent
-	held    int        // back from what a decision may take
-	further int        // steps that are left to name more than one element of a loop
-	look    int        // at how many of these to look at the bounds
-	hit     term.Bound // that the predicate ran into
-	hits    bool       // any predicate did
-	alive   []uint64   // clauses that are not true so far, and the word for errors
-	falses  []uint64   // clauses that are false
+	steps   int          // that a predicate took
+	spent   int          // steps that all predicates took
+	took    int          // that Match left spent
+	held    int          // back from what a decision may take
+	further int          // steps that are left to name more than one element of a loop
+	look    int          // at how many steps spent to look at the bounds
+	hit     term.Bound   // that the predicate ran into
+	hits    bool         // any predicate did
+	alive   []uint64     // clauses that are not true so far, and the word for errors
+	falses  []uint64     // clauses that are false
+	bounds  []term.Bound // by clause: what it ran into; empty if nothing did
 }
 
 // Bind makes an action ready to be matched: every field the rules for it look
@@ -412,6 +413,7 @@ func (blk *block) collectWithErrors(in *Input, out *Matches) {
 			in.falses[w] &= f
 		}
 	}
+	in.noteBounds(blk)
 	for i := 0; i < len(blk.clauses); {
 		i = blk.collectRule(in, out, i)
 	}
@@ -420,15 +422,16 @@ func (blk *block) collectWithErrors(in *Input, out *Matches) {
 // collectRule looks at the clauses of one rule, which begin at bit i, and
 // returns where they end.
 func (blk *block) collectRule(in *Input, out *Matches, i int) int {
-	rule := blk.clauses[i].rule
+	rule, from := blk.clauses[i].rule, i
 	looked, unknown := blk.clauses[i].clause >= 0, false // without a condition it looks at everything
 	for ; i < len(blk.clauses) && blk.clauses[i].rule == rule && blk.clauses[i].clause < 0; i++ {
 		looked = looked || get(in.falses, i)
 		unknown = unknown || get(in.alive, i)
 	}
 	if !looked && unknown {
-		out.Failures = append(out.Failures, Failure{Rule: rule, When: true, Bound: blk.boundOf(in, rule, true)})
+		out.Failures = append(out.Failures, Failure{Rule: rule, When: true, Bound: in.boundIn(from, i)})
 	}
+	from = i
 	violated, failed := false, false
 	for i < len(blk.clauses) && blk.clauses[i].rule == rule {
 		clause, isFalse, isUnknown := blk.clauses[i], false, false
@@ -446,26 +449,42 @@ func (blk *block) collectRule(in *Input, out *Matches, i int) int {
 		}
 	}
 	if looked && failed && !violated {
-		out.Failures = append(out.Failures, Failure{Rule: rule, Bound: blk.boundOf(in, rule, false)})
+		out.Failures = append(out.Failures, Failure{Rule: rule, Bound: in.boundIn(from, i)})
 	}
 	return i
 }
 
-// boundOf returns the bound that the condition of a rule, or what it requires,
-// ran into.
-func (blk *block) boundOf(in *Input, rule int32, when bool) term.Bound {
+// noteBounds notes for each clause of a block the bound that it ran into, if any
+// did.
+func (in *Input) noteBounds(blk *block) {
+	in.bounds = in.bounds[:0]
 	if !in.hits {
-		return term.Unbound
+		return
 	}
+	in.bounds = append(in.bounds, make([]term.Bound, len(blk.clauses))...)
 	for i := blk.places; i < len(blk.columns); i++ {
 		bound := in.boundOf(blk.columns[i].slot)
 		if bound == term.Unbound {
 			continue
 		}
-		for bit, c := range blk.clauses {
-			if c.rule == rule && (c.clause < 0) == when && get(blk.rare[i].asked, bit) {
-				return bound
+		for w, asked := range blk.rare[i].asked {
+			for ; asked != 0; asked &= asked - 1 {
+				if bit := w*wordBits + bits.TrailingZeros64(asked); in.bounds[bit] == term.Unbound {
+					in.bounds[bit] = bound
+				}
 			}
+		}
+	}
+}
+
+// boundIn returns the bound that the clauses from one bit to another ran into.
+func (in *Input) boundIn(from, to int) term.Bound {
+	if len(in.bounds) == 0 {
+		return term.Unbound
+	}
+	for _, b := range in.bounds[from:to] {
+		if b != term.Unbound {
+			return b
 		}
 	}
 	return term.Unbound

@@ -187,8 +187,13 @@ type scalarSet struct {
 	all    map[float64]bool // all numbers, as floats
 }
 
-// newScalarSet returns false for a list with other elements.
-func newScalarSet(values []any) (*scalarSet, bool) {
+// constantSet returns the list that a term is; nil unless it is a constant list
+// of texts and numbers.
+func constantSet(t *term.Term) *scalarSet {
+	if t.Op != term.Const {
+		return nil
+	}
+	values, _ := t.Value.([]any)
 	s := &scalarSet{map[string]bool{}, map[int64]bool{}, map[float64]bool{}, map[float64]bool{}}
 	for _, v := range values {
 		switch v := v.(type) {
@@ -199,10 +204,10 @@ func newScalarSet(values []any) (*scalarSet, bool) {
 		case float64:
 			s.floats[v], s.all[v] = true, true
 		default:
-			return nil, false
+			return nil
 		}
 	}
-	return s, true
+	return s
 }
 
 // has reports whether a value equals an element.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// The bounds of what a decision may cost, in steps: what the loops of the
-// engine look at, times the parts of what they ask of it. They are counted and
-// not measured, so that the same action always gives the same decision.
+// The bounds of what a decision may cost, in steps: what loops look at, times the
+// parts of what they ask of it, and what is searched or compared, by its length.
+// They are counted and not measured, so that the same action always gives the
+// same decision.
 const (
-	// MaxRuleSteps bounds the loops of one predicate. The longest list that the
-	// decoder accepts stays far below it, unless a loop compares it with
-	// another.
+	// MaxRuleSteps bounds one predicate. The longest list that the decoder
+	// accepts stays far below it, unless a loop compares it with another.
 	MaxRuleSteps = 1_000_000
 	// MaxSteps bounds all predicates of one decision together. What is left to
 	// cel-go may exceed it once, by what one evaluation may cost.
