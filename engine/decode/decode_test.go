@@ -79,6 +79,14 @@ func TestActionRefuses(t *testing.T) {
 		{name: "no type", in: `{}`, message: "action.type: the field is missing or empty", hint: "model.call"},
 		{name: "empty type", in: `{"action":{"type":""}}`, message: "action.type: the field is missing"},
 		{name: "null type", in: `{"action":{"type":null}}`, message: "action.type: null stands where a value is needed"},
+		{name: "type in capitals", in: `{"action":{"type":"Data.Read"}}`, message: "action.type: this is data.read in another spelling", hint: "write data.read", line: 1, column: 19},
+		{name: "type with another sign", in: `{"action":{"type":"data_read"}}`, message: "data.read in another spelling", hint: "write data.read"},
+		{name: "type as one word", in: `{"action":{"type":"toolCall"}}`, message: "tool.call in another spelling", hint: "write tool.call"},
+		{name: "blank after the type", in: `{"action":{"type":"data.read "}}`, message: "data.read in another spelling"},
+		{name: "NUL after the type", in: `{"action":{"type":"egress\u0000"}}`, message: "egress in another spelling"},
+		{name: "nothing to see within the type", in: `{"action":{"type":"e\u200bgress"}}`, message: "egress in another spelling"},
+		{name: "blank before a type of one's own", in: `{"action":{"type":" trade.settle"}}`, message: "no blanks around it"},
+		{name: "nothing to see in a type of one's own", in: `{"action":{"type":"trade\u202e.settle"}}`, message: "no invisible characters", hint: "as your rules write it"},
 		{name: "null action", in: `{"action":null}`, message: "action: null stands where a value is needed"},
 		{name: "unknown field", in: `{"action":{"type":"egress"},"dta":{}}`, message: "dta: unknown field", hint: "did you mean data?"},
 		{name: "unknown field deep", in: "{\"action\":{\"type\":\"egress\"},\n \"data\":{\"consent\":{\"gven\":true}}}", message: "data.consent.gven: unknown field", hint: "did you mean given?", line: 2, column: 21},
@@ -123,6 +131,17 @@ func TestActionRefuses(t *testing.T) {
 				t.Errorf("position %s, want %d:%d", p, tt.line, tt.column)
 			}
 		})
+	}
+}
+
+// TestTypesOfOnesOwn are accepted, also where they have words in common with known
+// ones.
+func TestTypesOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []string{"trade.settle", "data.reads", "data", "tool.call2", "egress.dns", "can read", "Übertragung", "日本", "_"} {
+		if a, err := decode.Action([]byte(`{"action":{"type":"` + typ + `"}}`)); err != nil || a.Action.Type != typ {
+			t.Errorf("%s: %v", typ, err)
+		}
 	}
 }
 

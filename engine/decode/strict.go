@@ -151,8 +151,8 @@ type flaw struct{ rule, path, message, hint string }
 
 // check holds an action to what the schema says beyond types.
 func check(a *mesh.Action) *flaw {
-	if a.Action.Type == "" {
-		return &flaw{"missing-field", "action.type", "the field is missing or empty", "say what the agent asks to do, for example model.call, tool.call or data.read"}
+	if f := checkType(a.Action.Type); f != nil {
+		return f
 	}
 	var c checker
 	if d := a.Data; d != nil {

@@ -119,7 +119,7 @@ func (g *Generator) value(s *Shape, path string, sparse int) any {
 		return g.number(s.Minimum, s.Maximum)
 	}
 	if g.chance(4) {
-		if text := pick(g, words["text"]); text != "" || path != "action.type" {
+		if text := pick(g, words["text"]); path != "action.type" || text != "" && text != "line\nbreak" {
 			return text
 		}
 	}

@@ -36,8 +36,9 @@ const maxJSONDepth = 64
 
 // ReadBody reads a request's body of at most limit bytes. More is
 // [mesh.CodeTooLarge], known before anything is read if the client says how
-// much it sends. A client that dawdles is given up, with [mesh.CodeInvalid]:
-// servers have no deadline of their own behind the headers.
+// much it sends. A body in a content encoding is [mesh.CodeInvalid], and so is
+// one of a client that dawdles: servers have no deadline of their own behind the
+// headers.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	return ReadBodyInto(w, r, limit, nil)
 }
@@ -47,6 +48,10 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 func ReadBodyInto(w http.ResponseWriter, r *http.Request, limit int64, buffer []byte) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, mesh.Errorf(mesh.CodeInvalid, "the body of the request comes in a content encoding").
+			WithHint("send it as it is, without Content-Encoding")
 	}
 	expected := limit
 	if r.ContentLength >= 0 {

@@ -144,6 +144,17 @@ func TestReadBody(t *testing.T) {
 	}
 }
 
+func TestReadBodyRefusesEncodings(t *testing.T) {
+	t.Parallel()
+	for encoding, want := range map[string]mesh.Code{"": "", "identity": "", "gzip": mesh.CodeInvalid, "identity, br": mesh.CodeInvalid} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("12345"))
+		r.Header.Set("Content-Encoding", encoding)
+		if got, err := httpx.ReadBody(httptest.NewRecorder(), r, 5); mesh.CodeOf(err) != want || want == "" && string(got) != "12345" {
+			t.Errorf("%q: %q, %v", encoding, got, err)
+		}
+	}
+}
+
 // The buffer is used as far as it goes, and what it held before never becomes
 // part of a body.
 func TestReadBodyInto(t *testing.T) {
