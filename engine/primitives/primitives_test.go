@@ -26,7 +26,7 @@ func TestComplete(t *testing.T) {
 		if p.Summary == "" || p.Require == "" && len(p.Obligations) == 0 || len(p.Controls) == 0 {
 			t.Errorf("%s is incomplete: %+v", p.ID, p)
 		}
-		if strings.Contains(p.When, "action.type ") && !strings.HasPrefix(p.When, "action.type ") {
+		if strings.Contains(p.When, "action.type ") && !strings.HasPrefix(strings.TrimPrefix(p.When, "("), "action.type ") {
 			t.Errorf("%s does not say first which actions it looks at", p.ID)
 		}
 		if primitives.Lookup(p.ID) != p {
