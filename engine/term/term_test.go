@@ -176,6 +176,9 @@ func TestVisible(t *testing.T) {
 		"a\u200bb":                `"a\u200bb"`,
 		"a\u00a0b":                `"a\u00a0b"`,
 		"a\x1bb\x7f":              `"a\u001bb\u007f"`,
+		"a\u3164":                 `"a\u3164"`, // a letter that nothing shows
+		"a\ufe00":                 `"a\ufe00"`, // the form of a, which has one
+		"a\x9b31mb":               `"a\ufffd31mb"`,
 		"a b\n":                   `"a b\n"`,
 		"\U000e0061":              `"\udb40\udc61"`, // a tag, which nothing shows
 		"\U0001f600 \u0928\u093f": "\"\U0001f600 \u0928\u093f\"",
@@ -186,5 +189,8 @@ func TestVisible(t *testing.T) {
 	}
 	if got, want := term.Visible("{\"a\":\"\u202e\"}"), `{"a":"\u202e"}`; got != want {
 		t.Errorf("a document is shown as %s, want %s", got, want)
+	}
+	if got, want := term.Visible("a\x9b31mb"), "a\uFFFD31mb"; got != want {
+		t.Errorf("what is no UTF-8 is shown as %q, want %q", got, want)
 	}
 }
