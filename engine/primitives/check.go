@@ -44,11 +44,14 @@ func (p *parser) check(n *yaml.Node, of *Primitive) {
 	}
 }
 
+// absence is a question whether a place of the action is not stated.
+var absence = regexp.MustCompile(`!has\(([A-Za-z.]+)\)`)
+
 // checkEmpty refuses CEL that means something by the absence of a text and takes
 // an empty one for a text like others: a rule about one tool would not look at a
 // call of the tool "".
 func (p *parser) checkEmpty(n *yaml.Node, cel string) {
-	for _, at := range regexp.MustCompile(`!has\(([A-Za-z.]+)\)`).FindAllStringSubmatchIndex(cel, -1) {
+	for _, at := range absence.FindAllStringSubmatchIndex(cel, -1) {
 		path, rest := cel[at[2]:at[3]], cel[at[1]:]
 		takesEmpty := func(alternative string) bool { return strings.HasPrefix(rest, " || "+alternative) }
 		if isText(path) && !takesEmpty(path+` == ""`) && !takesEmpty(path+` != "`) && !takesEmpty("!("+path+" in [") && !takesEmpty(path+` in ["", `) {

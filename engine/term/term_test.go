@@ -59,6 +59,17 @@ func TestStringAndWanted(t *testing.T) {
 		{`data.fields.all(f, rule.regions.exists(r, f.startsWith(r)))`, `data.fields.all(x, x.startsWith("eu") || x.startsWith("no"))`, "with nothing but any element that begins with eu or begins with no"},
 		{`timestamp.getHours() > rule.limit`, `(timestamp.getHours() > 5)`, `(timestamp.getHours() > 5)`},
 		{`context["odd name"] == null`, `context["odd name"] == null`, "null"},
+		{`tool.args.to != null`, `tool.args.to != null`, "not null"},
+		{`"to" in tool.args && tool.args.to != null`, `has(tool.args.to) && tool.args.to != null`, "stated"},
+		{`has(tool.args.to) && !(tool.args.to == null)`, `has(tool.args.to) && !(tool.args.to == null)`, "stated"},
+		{`!(!has(tool.args.to) || tool.args.to == null)`, `!(!has(tool.args.to) || tool.args.to == null)`, "stated"},
+		{`!(has(tool.args.to) && tool.args.to != null)`, `!(has(tool.args.to) && tool.args.to != null)`, "absent or null"},
+		{`has(tool.args.n) && tool.args.n != null && tool.args.n <= 5`, `has(tool.args.n) && tool.args.n != null && tool.args.n <= 5`, "at most 5"},
+		{`has(tool.args.n) && tool.args.n != null && (tool.args.n == 1 || tool.args.n > 5)`, `has(tool.args.n) && tool.args.n != null && (tool.args.n == 1 || tool.args.n > 5)`, "1 or more than 5"},
+		{`has(tool.args.to) && tool.args.to != null && tool.args.to in ["a", "b"]`, `has(tool.args.to) && tool.args.to != null && tool.args.to in ["a", "b"]`, "one of a, b"},
+		{`has(tool.args.to) && tool.args.to != null && !(tool.args.to in ["a", "b"])`, `has(tool.args.to) && tool.args.to != null && !(tool.args.to in ["a", "b"])`, "stated and none of a, b"},
+		{`has(tool.args.to) && tool.args.to != null && tool.args.to != "a"`, `has(tool.args.to) && tool.args.to != null && tool.args.to != "a"`, "stated and not a"},
+		{`["amount", "to"].all(a, a in tool.args && tool.args[a] != null)`, `has(tool.args.amount) && tool.args.amount != null && has(tool.args.to) && tool.args.to != null`, "tool.args.amount is stated and tool.args.to is stated"},
 		{`true && has(action.name)`, `has(action.name)`, "stated"},
 		{`size(data.fields) > 0 || false`, `size(data.fields) > 0`, "of more than 0 elements"},
 		{`10 - data.retentionDays > 3`, `10 - data.retentionDays > 3`, `10 - data.retentionDays > 3`},
@@ -165,6 +176,9 @@ func TestVisible(t *testing.T) {
 		"a\u200bb":                `"a\u200bb"`,
 		"a\u00a0b":                `"a\u00a0b"`,
 		"a\x1bb\x7f":              `"a\u001bb\u007f"`,
+		"a\u3164":                 `"a\u3164"`, // a letter that nothing shows
+		"a\ufe00":                 `"a\ufe00"`, // the form of a, which has one
+		"a\x9b31mb":               `"a\ufffd31mb"`,
 		"a b\n":                   `"a b\n"`,
 		"\U000e0061":              `"\udb40\udc61"`, // a tag, which nothing shows
 		"\U0001f600 \u0928\u093f": "\"\U0001f600 \u0928\u093f\"",
@@ -175,5 +189,8 @@ func TestVisible(t *testing.T) {
 	}
 	if got, want := term.Visible("{\"a\":\"\u202e\"}"), `{"a":"\u202e"}`; got != want {
 		t.Errorf("a document is shown as %s, want %s", got, want)
+	}
+	if got, want := term.Visible("a\x9b31mb"), "a\uFFFD31mb"; got != want {
+		t.Errorf("what is no UTF-8 is shown as %q, want %q", got, want)
 	}
 }

@@ -223,8 +223,10 @@ func (t *Term) joinedWords(negated bool) string {
 		switch {
 		case w == "":
 			return ""
-		case and && (w == "stated" || w == `not ""` && t.impliesText(negated)):
+		case and && (w == "stated" || w == `not ""` && t.impliesText(negated) || w == notNull && t.excludesNull(negated)):
 			continue // whatever else is wanted says so
+		case and && w == notNull && t.asksPresence(negated):
+			w = "stated" // what is null is not given either
 		case len(parts) > shownElements:
 			parts[shownElements] = "…"
 			continue
@@ -253,6 +255,40 @@ func (t *Term) impliesText(negated bool) bool {
 		list, _ := a.Args[1].Value.([]any)
 		return a.Args[1].Value != "" && !slices.Contains(list, any(""))
 	})
+}
+
+// notNull are the words for what is compared with null.
+const notNull = "not null"
+
+// asksPresence reports whether a part of a conjunction asks that there is
+// something at the place.
+func (t *Term) asksPresence(negated bool) bool {
+	return slices.ContainsFunc(t.Args, func(a *Term) bool { return a.words(negated) == "stated" })
+}
+
+// excludesNull reports whether the words for what makes a term about one place
+// true say of themselves that null does not: "at most 5" does, "not a" does not.
+func (t *Term) excludesNull(negated bool) bool {
+	excludes := func(a *Term) bool { return a.excludesNull(negated) }
+	switch t.Op {
+	case Not:
+		return t.Args[0].excludesNull(!negated)
+	case And, Or:
+		if (t.Op == And) != negated {
+			return slices.ContainsFunc(t.Args, excludes)
+		}
+		return !slices.ContainsFunc(t.Args, func(a *Term) bool { return !excludes(a) })
+	case Read, Key, Element, Lt, Le, Gt, Ge, Exists, All:
+		return true
+	case StartsWith, EndsWith, Contains, Opaque:
+		return !negated
+	case Eq, Ne:
+		return (t.Op == Eq) != negated && t.Args[1].Op == Const && t.Args[1].Value != nil
+	case In:
+		list, _ := t.Args[1].Value.([]any)
+		return !negated && !slices.Contains(list, nil)
+	}
+	return false
 }
 
 func (t *Term) relationWords(negated bool) string {

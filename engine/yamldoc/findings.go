@@ -85,11 +85,8 @@ func Bound(inOrder []mesh.Finding) []mesh.Finding {
 	return out
 }
 
-// What a finding says of how many are left out.
-const (
-	ruleMore = "more-findings"
-	saysMore = "and %d more findings"
-)
+// ruleMore is the rule of the finding that stands for those that are left out.
+const ruleMore = "more-findings"
 
 // rest is what is left out.
 type rest struct {
@@ -97,13 +94,10 @@ type rest struct {
 	level    mesh.FindingLevel // of the worst
 }
 
-// join takes over what an earlier list left out. Of several lists it is probably
-// the same.
+// join takes over what an earlier list left out. What several lists of a document
+// left out is taken for the same: mostly a file was read twice.
 func (r *rest) join(more mesh.Finding) {
-	var n int
-	if _, err := fmt.Sscanf(more.Message, saysMore, &n); err == nil {
-		r.findings = max(r.findings, n)
-	}
+	r.findings = max(r.findings, more.More)
 	r.worst(more)
 }
 
@@ -142,7 +136,10 @@ func cut(inOrder []mesh.Finding, before rest) []mesh.Finding {
 		before.findings++
 		before.worst(f)
 	}
-	return append(kept, mesh.Finding{Position: at, Level: before.level, Rule: ruleMore, Message: fmt.Sprintf(saysMore, before.findings), Hint: "correct these first"})
+	return append(kept, mesh.Finding{
+		Position: at, Level: before.level, Rule: ruleMore,
+		Message: fmt.Sprintf("and %d more findings", before.findings), Hint: "correct these first", More: before.findings,
+	})
 }
 
 // unique leaves out what is said twice of one place. Findings of a place stand

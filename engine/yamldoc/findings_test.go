@@ -62,6 +62,27 @@ func TestBound(t *testing.T) {
 	}
 }
 
+// TestBoundCounts holds the count of what is left out to a field, which does not
+// depend on how the sentence puts it.
+func TestBoundCounts(t *testing.T) {
+	t.Parallel()
+	more := func(findings []mesh.Finding) *mesh.Finding { return &findings[len(findings)-1] }
+	bounded := yamldoc.Bound(findingsOf("a", mesh.LevelWarning, 1, yamldoc.MaxFindings+100))
+	if got := more(bounded).More; got != 100 {
+		t.Errorf("%d more, want 100", got)
+	}
+	more(bounded).Message = "it goes on"
+	anew := yamldoc.Bound(yamldoc.InOrder(append(bounded, findingsOf("a", mesh.LevelError, 1_000, 7)...)))
+	if got := more(anew); got.More != 107 || got.Message != "and 107 more findings" {
+		t.Errorf("joined anew there are %d more: %s", got.More, got)
+	}
+	for _, f := range anew[:len(anew)-1] {
+		if f.More != 0 {
+			t.Errorf("%s stands for %d more", f, f.More)
+		}
+	}
+}
+
 func TestListKeepsErrors(t *testing.T) {
 	t.Parallel()
 	var found yamldoc.Findings

@@ -145,12 +145,7 @@ func devRun(ctx context.Context, env *command.Env, opts *Options) (err error) {
 	for _, s := range opts.Subscriptions {
 		result.Subscriptions = append(result.Subscriptions, s.String())
 	}
-	if opts.JSON {
-		err = env.WriteJSONLine(result)
-	} else {
-		err = show(ctx, env, opts, result)
-	}
-	if err != nil {
+	if err := show(ctx, env, opts, result); err != nil {
 		return err
 	}
 	select {
@@ -163,8 +158,12 @@ func devRun(ctx context.Context, env *command.Env, opts *Options) (err error) {
 	}
 }
 
-// show tells a person what runs where, and runs the demo if it is wanted.
+// show tells a program what runs where, or a person, for whom it runs the demo if
+// that is wanted.
 func show(ctx context.Context, env *command.Env, opts *Options, r Result) error {
+	if opts.JSON {
+		return env.WriteJSONLine(r)
+	}
 	if opts.Demo {
 		if err := demo(ctx, env.IO, r.Runtime); err != nil {
 			return err

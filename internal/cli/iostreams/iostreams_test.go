@@ -134,11 +134,17 @@ func TestTerminalObeysNothingPrinted(t *testing.T) {
 		{"title and answer-back", "\x1b]0;title\x07\x1b[c", "^[]0;title^G^[[c"},
 		{"a line written over", "denied\rallowed", "denied^Mallowed"},
 		{"line ends of another system", "a\r\nb", "a\nb"},
-		{"C1 in UTF-8", "\u009b2J", "\uFFFD2J"},
+		{"C1 in UTF-8", "\u009b2J", `\u009b2J`},
+		{"C1 as a byte", "a\x9b31mb", `a\x9b31mb`},
+		{"the replacement character", "a\uFFFDb", "a\uFFFDb"},
 		{"cut off", "\x1b[3", "^[[3"},
 		{"another direction", "a\u202etxt.exe\u2069 données 数", `a\u202etxt.exe\u2069 données 数`},
 		{"escape at the end", "x\x1b", "x^["},
-		{"not UTF-8", "\xff\xc2", "\xff\xc2"},
+		{"invisible", "a\u200bb\u2060c\u00add\ufeffe\u3164f", `a\u200bb\u2060c\u00add\ufeffe\u3164f`},
+		{"tags", "a\U000e0061", `a\udb40\udc61`},
+		{"lines for some", "a\u2028b\u0085c", `a\u2028b\u0085c`},
+		{"other spaces and accents", "5\u00a0% e\u0301 \u3000", "5\u00a0% e\u0301 \u3000"},
+		{"not UTF-8", "\xff\xc2", `\xff\xc2`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

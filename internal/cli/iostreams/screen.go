@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // screen is a terminal that shows text and this package's styles and obeys
 // nothing else. What commands print comes from hubs, vendors and agents; a
 // control sequence in a README or an agent's id must not move the cursor, set
 // the title or answer as if it were typed.
+//
+// A character is written at once: the first bytes of one are shown for bytes.
 type screen struct{ w io.Writer }
 
 // Write shows p; the count is of p, however it was shown.
@@ -23,50 +26,41 @@ func (s screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// The control characters of C0 that text may hold, and those of C1 (ECMA-48)
-// as UTF-8 writes them: 0xC2 and a byte below the first printable one.
+// The control characters of C0 that have a meaning here.
 const (
-	escape      = 0x1b
-	del         = 0x7f
-	c1Lead      = 0xc2
-	c1First     = 0x80
-	c1Last      = 0x9f
-	replacement = "\uFFFD"
+	escape = 0x1b
+	del    = 0x7f
 )
 
-// visible writes control characters in caret notation, as ^[ for ESC, and those
-// that turn the direction of writing, by which a text would be read for another,
-// as JSON does.
+// visible writes the control characters of ASCII in caret notation, as ^[ for ESC,
+// what else is hidden, by which a text would be read for another, as JSON does, and
+// bytes that are no UTF-8, which some terminals obey, as \x9b.
 func visible(p []byte) []byte {
-	if bytes.IndexFunc(p, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\t' || r >= del && r <= c1Last || unicode.Is(unicode.Bidi_Control, r)
-	}) < 0 {
+	if utf8.Valid(p) && bytes.IndexFunc(p, func(r rune) bool { return r != '\n' && r != '\t' && term.Hidden(r) }) < 0 {
 		return p
 	}
 	var out bytes.Buffer
-	for i := 0; i < len(p); i++ {
-		switch b := p[i]; {
-		case b == escape && sgr(p[i:]) > 0:
-			n := sgr(p[i:])
-			out.Write(p[i : i+n])
-			i += n - 1
-		case b == '\r' && i+1 < len(p) && p[i+1] == '\n':
+	for len(p) > 0 {
+		r, size := utf8.DecodeRune(p)
+		switch {
+		case r == escape && sgr(p) > 0:
+			size = sgr(p)
+			out.Write(p[:size])
+		case r == '\r' && bytes.HasPrefix(p, []byte("\r\n")):
 			// the line end of another system
-		case b < ' ' && b != '\n' && b != '\t', b == del:
+		case r == '\n', r == '\t':
+			out.WriteRune(r)
+		case r < ' ', r == del:
 			out.WriteByte('^')
-			out.WriteByte(b ^ 0x40)
-		case b == c1Lead && i+1 < len(p) && p[i+1] >= c1First && p[i+1] <= c1Last:
-			out.WriteString(replacement)
-			i++
+			out.WriteByte(p[0] ^ 0x40)
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&out, `\x%02x`, p[0])
+		case term.Hidden(r):
+			out.WriteString(term.Escape(r))
 		default:
-			r, size := utf8.DecodeRune(p[i:])
-			if unicode.Is(unicode.Bidi_Control, r) {
-				fmt.Fprintf(&out, `\u%04x`, r)
-			} else {
-				out.Write(p[i : i+size])
-			}
-			i += size - 1
+			out.Write(p[:size])
 		}
+		p = p[size:]
 	}
 	return out.Bytes()
 }

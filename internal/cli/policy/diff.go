@@ -59,7 +59,7 @@ a policy does not compile.`,
 			if runF != nil {
 				return runF(opts)
 			}
-			return promptly(cmd.Context(), func(ctx context.Context) error { return diffRun(ctx, env, opts) })
+			return promptly(cmd.Context(), env, func(ctx context.Context, env *command.Env) error { return diffRun(ctx, env, opts) })
 		},
 	}
 	cmd.Flags().BoolVar(&opts.All, "all", false, "list every change, however many there are")

@@ -60,7 +60,7 @@ for a denial, too.`,
 			if runF != nil {
 				return runF(opts)
 			}
-			return promptly(cmd.Context(), func(ctx context.Context) error { return explainRun(ctx, env, opts) })
+			return promptly(cmd.Context(), env, func(ctx context.Context, env *command.Env) error { return explainRun(ctx, env, opts) })
 		},
 	}
 	flags := cmd.Flags()

@@ -54,7 +54,7 @@ func (p paramFlags) values() (map[string]any, error) {
 		out[name] = v
 	}
 	if len(wrong) > 0 {
-		return nil, command.UsageErrorf("%w", mesh.Errorf(mesh.CodeInvalid, "%s", strings.Join(wrong, "; ")).WithHint(hint)).WithHint(hint)
+		return nil, command.Usage(mesh.Errorf(mesh.CodeInvalid, "%s", strings.Join(wrong, "; ")).WithHint(hint))
 	}
 	return out, nil
 }

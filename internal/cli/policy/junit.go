@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/cases"
+	"github.com/ai-agent-mesh/mesh/internal/durable"
 )
 
 // The elements of JUnit XML as Jenkins' schema (junit-10.xsd) and those who read
@@ -82,10 +84,28 @@ func writeJUnit(opts *testOptions, r *testResult, failed error) error {
 		return fmt.Errorf("writing %s: %w", opts.JUnit, err)
 	}
 	out.WriteByte('\n')
-	if err := os.WriteFile(opts.JUnit, out.Bytes(), 0o644); err != nil {
-		return mesh.Errorf(mesh.CodeInvalid, "writing %s: %w", opts.JUnit, err)
+	if err := replaceFile(opts.JUnit, out.Bytes()); err != nil {
+		return mesh.Errorf(mesh.CodeInvalid, "%w", err)
 	}
 	return nil
+}
+
+// replaceFile writes a file that is there as a whole or not at all, whenever the
+// process ends. A link goes on leading to it, and what is no file, such as
+// /dev/stdout, is written to.
+func replaceFile(path string, content []byte) error {
+	const fresh = 0o644
+	info, err := os.Stat(path)
+	if err != nil {
+		return durable.WriteFile(path, content, fresh)
+	}
+	if !info.Mode().IsRegular() {
+		return os.WriteFile(path, content, fresh)
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, content, info.Mode().Perm())
 }
 
 // add appends a suite and counts what is in it.

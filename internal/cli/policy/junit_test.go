@@ -144,3 +144,42 @@ func TestJUnit(t *testing.T) {
 		t.Errorf("a mutant that had to be noticed is no failure:\n%s", demanded)
 	}
 }
+
+// TestJUnitReplacesTheFile holds that a report is written beside the file and then
+// put into its place, which a link goes on leading to.
+func TestJUnitReplacesTheFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "report.xml"), filepath.Join(dir, "latest.xml")
+	if err := os.WriteFile(file, []byte("former"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("report.xml", link); err != nil {
+		t.Skip("this machine has no links:", err)
+	}
+	reader, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	if err := writeJUnit(&testOptions{JUnit: link}, junitResult(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(reader); err != nil || string(got) != "former" {
+		t.Errorf("who had opened the file reads %q, %v", got, err)
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkJUnit(t, src)
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is none any more: %v, %v", info, err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the permissions are others: %v, %v", info, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("the directory holds %v, %v", entries, err)
+	}
+}

@@ -66,7 +66,7 @@ Exit code 3 says that something is an error. Warnings do not fail.`,
 			if runF != nil {
 				return runF(opts)
 			}
-			return promptly(cmd.Context(), func(ctx context.Context) error { return lintRun(ctx, env, opts) })
+			return promptly(cmd.Context(), env, func(ctx context.Context, env *command.Env) error { return lintRun(ctx, env, opts) })
 		},
 	}
 	addBase(cmd, &opts.baseFlags)

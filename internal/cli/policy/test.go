@@ -96,12 +96,14 @@ notice less than --min-coverage, --min-clause-coverage or --min-mutation demand.
 			if runF != nil {
 				return runF(opts)
 			}
-			if opts.Watch {
+			return promptly(cmd.Context(), env, func(ctx context.Context, env *command.Env) error {
+				if !opts.Watch {
+					return testRun(ctx, env, opts)
+				}
 				tick := time.NewTicker(watchInterval)
 				defer tick.Stop()
-				return watchRun(cmd.Context(), env, opts, tick.C)
-			}
-			return promptly(cmd.Context(), func(ctx context.Context) error { return testRun(ctx, env, opts) })
+				return watchRun(ctx, env, opts, tick.C)
+			})
 		},
 	}
 	flags := cmd.Flags()
