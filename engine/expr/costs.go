@@ -146,6 +146,14 @@ func (k actualCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *ui
 	switch function {
 	case overloads.Matches:
 		return k.matchCost(args[0], args[1])
+	case operators.Equals, operators.NotEquals: // of what the expression writes out
+		if compound(args[0]) && compound(args[1]) {
+			return new(equalCost(args[0], args[1]))
+		}
+	case operators.In:
+		if list, ok := args[1].(traits.Lister); ok {
+			return new(searchCost(args[0], list))
+		}
 	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 		return new(1 + min(textCost(args[0]), textCost(args[1])))
 	case overloads.TimeGetFullYear:

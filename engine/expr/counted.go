@@ -113,49 +113,26 @@ func (o object) textCost() uint64 {
 	return cost
 }
 
-// search looks for a value in a list as cel-go does, and says what that costs: an
-// operation for each element, found or not, and what comparing takes.
-func search(x ref.Val, list traits.Lister) (found ref.Val, cost uint64) {
-	cost = sizeOf(list) + 1
-	text, isText := x.(types.String)
-	switch {
-	case isText && len(text) >= shortText:
-		return searchText(text, list, cost)
-	case cost > MaxRunCost:
-		return types.False, cost
-	case compound(x):
-		c := counted{cost: cost}
-		for it := list.Iterator(); it.HasNext() == types.True && c.cost <= MaxRunCost; {
-			if c.equal(x, it.Next()) {
-				break
-			}
-		}
-		if cost = c.cost; cost > MaxRunCost {
-			return types.False, cost
+// searchCost is what looking for a value in a list costs: an operation for each
+// element, found or not, and what comparing takes where it takes more.
+func searchCost(x ref.Val, list traits.Lister) uint64 {
+	c := counted{cost: elements(list) + 1}
+	if !compound(x) {
+		return c.cost
+	}
+	for it := list.Iterator(); it.HasNext() == types.True && c.cost <= MaxRunCost; {
+		if c.equal(x, it.Next()) {
+			break
 		}
 	}
-	return list.Contains(x), cost
-}
-
-// searchText is search of what is equal to nothing but a text.
-func searchText(x types.String, list traits.Lister, cost uint64) (found ref.Val, total uint64) {
-	for it := list.Iterator(); it.HasNext() == types.True && cost <= MaxRunCost; {
-		text, ok := it.Next().(types.String)
-		if !ok || len(text) != len(x) {
-			continue
-		}
-		if cost += textCost(x); text == x {
-			return types.True, cost
-		}
-	}
-	return types.False, cost
+	return c.cost
 }
 
 // compound reports whether comparing a value may take more than an operation.
 func compound(v ref.Val) bool {
 	switch v.(type) {
-	case traits.Lister, traits.Mapper, types.Bytes, object:
+	case traits.Lister, traits.Mapper, object:
 		return true
 	}
-	return false
+	return textCost(v) > 0
 }

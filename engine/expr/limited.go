@@ -69,9 +69,8 @@ func equalOf(a, b ref.Val, m meter) ref.Val {
 func inOf(x, of ref.Val, m meter) ref.Val {
 	switch of := of.(type) {
 	case traits.Lister:
-		found, cost := search(x, of)
-		m.spend(cost)
-		return found
+		m.spend(searchCost(x, of))
+		return of.Contains(x)
 	case traits.Container:
 		m.spend(1 + textCost(x))
 		return of.Contains(x)

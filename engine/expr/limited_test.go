@@ -190,6 +190,7 @@ func TestTextsCount(t *testing.T) {
 	}
 	for _, body := range []string{
 		`!(context.a in [f].map(c, context.b))`, `!(context.a in [context.b])`, `!(data.purpose in [f].map(c, data.region))`,
+		`[data.purpose] != [data.region]`, `!(data.purpose in [data.region, "a"])`, `data.purpose != data.region`,
 		`context.a != context.b`, `!(context.a == context.b)`, `context.l != context.m`, `[context.a] != [context.b]`,
 		`context.o != context.p`, `!(context.l in [context.m])`, `content.findings[0] != content.findings[1]`,
 		`bytes(context.a) != bytes(context.b)`,

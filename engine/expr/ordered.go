@@ -25,13 +25,13 @@ func (r *orderedRange) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 	if !ok {
 		return value
 	}
-	charged := meter{frame, r.ID()}
+	by := meter{frame, r.ID()}
 	if found, ok := frame.ResolveName(keysVariable); ok {
 		if of, ok := m.Value().(map[string]any); ok {
-			return found.(*orderedKeys).of(of, charged)
+			return found.(*orderedKeys).of(of, by)
 		}
 	}
-	return orderedList(m, charged)
+	return orderedList(m, by)
 }
 
 // Eval implements cel-go's Interpretable.
