@@ -42,7 +42,7 @@ func (e *expansion) reason(x *expr.Expr, reasons *lower.Reasons, records map[str
 	case err == nil || term.BoundOf(err) != term.Unbound:
 		return errNoValue
 	case failed != nil:
-		if words := failureWords(failed, in.Action(), err.Error()); words != "" {
+		if words := failureWords(failed, in.Action(), err); words != "" {
 			return errors.New(words)
 		}
 	}
@@ -87,16 +87,13 @@ func absentIn(r *term.Term, a *mesh.Action) string {
 // What cel-go says where a value is absent.
 var absentInCEL = [...]string{"no such key: ", "no such attribute(s): "}
 
-func failureWords(t *term.Term, a *mesh.Action, cel string) string {
-	text := t.String()
-	if t.Op == term.Opaque {
-		text = t.Source
-	}
-	switch {
-	case strings.Contains(cel, "division by zero"), strings.Contains(cel, "modulus by zero"):
-		return "`" + text + "` divides by zero"
-	case strings.Contains(cel, "overflow"):
-		return "`" + text + "` makes a number that is out of range"
+func failureWords(t *term.Term, a *mesh.Action, err error) string {
+	failure, cel := expr.FailureOf(err), err.Error()
+	switch failure {
+	case expr.ByZero:
+		return "`" + t.Written() + "` divides by zero"
+	case expr.OutOfRange:
+		return "`" + t.Written() + "` makes a number that is out of range"
 	}
 	reads := t.Reads()
 	for _, r := range reads {
@@ -117,10 +114,10 @@ func failureWords(t *term.Term, a *mesh.Action, cel string) string {
 			kinds = append(kinds, r.Path()+" is "+kind)
 		}
 	}
-	if len(kinds) == 0 || !strings.Contains(cel, "no such overload") {
+	if len(kinds) == 0 || failure != expr.Mismatch {
 		return ""
 	}
-	return fmt.Sprintf("`%s` does not apply to what is there: %s", text, strings.Join(kinds, ", "))
+	return fmt.Sprintf("`%s` does not apply to what is there: %s", t.Written(), strings.Join(kinds, ", "))
 }
 
 // readsOfElements reports whether a loop reads the field of its elements: the

@@ -40,3 +40,34 @@ func TestErrorsNameNoValues(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsAreChosenByWhatFails: what an action holds does not choose the reason
+// that is recorded, although cel-go's messages repeat it.
+func TestErrorsAreChosenByWhatFails(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{
+		"overflow", "integer overflow", "division by zero", "modulus by zero", "no such overload",
+		"x\ninteger overflow", "x\ndivision by zero", "' to 'int' overflow",
+	} {
+		a := action(t, `{"action":{"type":"t"},"timestamp":"2026-01-31T12:00:00Z"}`)
+		a.Context = map[string]any{"said": said}
+		for expression, want := range map[string]string{
+			`context[context.said] == 1`:                                      "it reads a key that is not there",
+			`{"a": 1}[context.said] == 1`:                                     "it reads a key that is not there",
+			`timestamp(context.said) > timestamp("2026-01-01T00:00:00Z")`:     "it takes a text for a time that is none",
+			`timestamp.getHours(context.said) > 1`:                            "it takes a text for a time zone that is none",
+			`[1].exists(x, {"a": 1}[context.said] == x)`:                      "it reads a key that is not there",
+			`int(context.said) == 1`:                                          "a value does not become a whole number",
+			`9223372036854775807 + int(string(size(context.said))) == 1`:      "makes a number that is out of range",
+			`1 / (size(context.said) - int(string(size(context.said)))) == 1`: "divides by zero",
+			`context.said < 1`:                                                "does not apply to what is there: context.said is a text",
+		} {
+			p := program(t, document(t, "p.yaml", custom("    - {id: r, require: '"+expression+"'}\n")))
+			var r engine.Result
+			p.Evaluate(t.Context(), a, engine.Inline, &r)
+			if len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Message, want) {
+				t.Errorf("%s of %q: %+v, want %q", expression, said, r.Errors, want)
+			}
+		}
+	}
+}

@@ -131,7 +131,7 @@ func (c *comparison) gap(kind Kind, ids []string, what string, terms ...*term.Te
 	if loose := s.Loose(terms...); len(loose) > 0 {
 		var texts []string
 		for _, t := range loose {
-			texts = append(texts, quoted(t))
+			texts = append(texts, t.Written())
 		}
 		if len(texts) > shown {
 			texts = append(texts[:shown], "…")

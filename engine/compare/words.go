@@ -32,20 +32,12 @@ func says(t *term.Term) phrase {
 	if words := t.Words(); words != "" {
 		return phrase{t.Reads()[0].Path(), words}
 	}
-	text := quoted(t)
+	text := t.Written()
 	switch t.Op {
 	case term.And, term.Or, term.Cond:
 		text = "(" + text + ")"
 	}
 	return phrase{words: text}
-}
-
-// quoted is a term as its author wrote it, where it has no other words.
-func quoted(t *term.Term) string {
-	if t.Op == term.Opaque {
-		return t.Source
-	}
-	return t.String()
 }
 
 // join is the conjunction of phrases, those about the same field as one.

@@ -3,33 +3,78 @@ package expr
 import (
 	"slices"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/parser"
 
 	"github.com/ai-agent-mesh/mesh/engine/pattern"
-	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // unbounded reports whether the length of an expression does not bound what it
 // costs to evaluate: it has loops or regular expressions, or compares, joins or
-// searches what may be lists and maps of any length. Counting that makes an
-// evaluation about ten times as expensive, which is why all others go without.
+// searches what may be lists and maps of any length, or makes many texts. Counting
+// that makes an evaluation about ten times as expensive, which is why all others go
+// without.
 func unbounded(a *ast.AST) bool {
-	unbounded := false
+	unbounded, made := false, 0
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		switch x.Kind() {
 		case ast.ComprehensionKind:
 			unbounded = true
 		case ast.CallKind:
 			unbounded = unbounded || unboundedCall(a, x.AsCall())
+			if makesText(a, x) {
+				made++
+			}
 		}
 	}))
-	return unbounded
+	return unbounded || made > fewTexts
+}
+
+// fewTexts is how many texts an expression may make of those of an action before
+// they are counted: each may be as long as the action.
+const fewTexts = 8
+
+// makesText reports whether a call makes a text or bytes of a value that may be
+// long.
+func makesText(a *ast.AST, x ast.Expr) bool {
+	switch call := x.AsCall(); call.FunctionName() {
+	case operators.Add:
+		return joins(a, call)
+	case overloads.TypeConvertString, overloads.TypeConvertBytes:
+		return mayBeLong(a, call.Args()[0])
+	}
+	return false
+}
+
+// joins reports whether a call of + may join texts or lists that are long. What a
+// loop collects is no such thing: cel-go appends to it.
+func joins(a *ast.AST, call ast.CallExpr) bool {
+	left, right := call.Args()[0], call.Args()[1]
+	collects := left.Kind() == ast.IdentKind && left.AsIdent() == parser.HiddenAccumulatorName
+	return !collects && (mayBeLong(a, left) || mayBeLong(a, right))
+}
+
+// mayBeLong reports whether the value of a node may be long: it is no constant and
+// of no type whose values are small.
+func mayBeLong(a *ast.AST, x ast.Expr) bool {
+	if x.Kind() == ast.LiteralKind {
+		return false
+	}
+	t := a.GetType(x.ID())
+	if t == nil {
+		return true
+	}
+	switch t.Kind() {
+	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.TimestampKind,
+		types.TypeKind, types.UintKind:
+		return false
+	}
+	return true
 }
 
 func unboundedCall(a *ast.AST, call ast.CallExpr) bool {
@@ -76,73 +121,46 @@ func bounded(a *ast.AST, x ast.Expr) bool {
 	return false
 }
 
-// The functions in place of ==, != and in where the length of the expression does
-// not bound what they look at. cel-go counts a call only when it is over, and one
-// that compares lists which hold the same large list again and again takes
-// minutes. No expression can name them, because @ is no letter of CEL.
-const (
-	limitedEqual  = "@equal"
-	limitedDiffer = "@differ"
-	limitedIn     = "@among"
-)
-
-// limitedName returns the function to call in place of a node; empty for none.
-func limitedName(a *ast.AST, x ast.Expr) string {
-	if x.Kind() != ast.CallKind || !unboundedCall(a, x.AsCall()) {
-		return ""
-	}
-	switch x.AsCall().FunctionName() {
-	case operators.Equals:
-		return limitedEqual
-	case operators.NotEquals:
-		return limitedDiffer
-	case operators.In:
-		return limitedIn
-	}
-	return ""
-}
-
-// limited declares a function that does nothing but fail where it would cost more
-// than an evaluation may.
-func limited(name string, do func(a, b ref.Val) ref.Val) cel.EnvOption {
-	binding := cel.BinaryBinding(func(a, b ref.Val) ref.Val {
-		if callCost(name, a, b) > MaxRunCost {
-			return types.WrapErr(term.ErrRuleSteps)
-		}
-		return do(a, b)
-	})
-	return cel.Function(name, cel.Overload(name, []*cel.Type{cel.DynType, cel.DynType}, cel.BoolType, binding))
-}
-
-func equalOf(a, b ref.Val) ref.Val { return types.Equal(a, b) }
-
-func inOf(x, of ref.Val) ref.Val {
-	if c, ok := of.(traits.Container); ok {
-		return c.Contains(x)
-	}
-	return types.ValOrErr(of, "no such overload")
-}
-
-// actualCosts are the costs of looking through lists, maps and texts. cel-go takes
-// lists and maps whose type is known at run time only for one operation, however
-// long they are, and those within others, too; and of a pattern it takes what is
-// written and not what it unfolds into.
+// actualCosts are the costs of what cel-go takes for one operation although it
+// looks at whole texts, because it does not know their type before it runs; and of a
+// pattern it takes what is written and not what it unfolds into. What may cost more
+// than an evaluation has left is charged before it is done: see [limits].
 type actualCosts struct{ known *patterns }
 
 // matchStepsPerCost is how many steps of matching a pattern take as long as an
 // operation of cel-go, generously.
 const matchStepsPerCost = pattern.MaxSteps / MaxRunCost
 
-// CallCost implements cel-go's ActualCostEstimator.
+// zoneCost is what a function of times costs that is given a time zone, which is
+// looked up anew each time.
+const zoneCost = 100
+
+// CallCost implements cel-go's ActualCostEstimator; nil for what is cel-go's affair.
 func (k actualCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
-	if len(args) != 2 {
+	switch {
+	case function == charge:
+		return new(uint64(args[0].(types.Uint)))
+	case len(args) != 2:
 		return nil
 	}
-	if function == overloads.Matches {
+	switch function {
+	case overloads.Matches:
 		return k.matchCost(args[0], args[1])
+	case operators.Equals, operators.NotEquals: // of what the expression writes out
+		if compound(args[0]) && compound(args[1]) {
+			return new(equalCost(args[0], args[1]))
+		}
+	case operators.In:
+		if list, ok := args[1].(traits.Lister); ok {
+			return new(searchCost(args[0], list))
+		}
+	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+		return new(1 + min(textCost(args[0]), textCost(args[1])))
+	case overloads.TimeGetFullYear:
+		return new(uint64(zoneCost))
 	}
-	if cost := callCost(function, args[0], args[1]); cost > 0 {
-		return &cost
+	if calendar[function] != nil {
+		return new(uint64(zoneCost))
 	}
 	return nil
 }
@@ -165,117 +183,41 @@ func (k actualCosts) matchCost(text, source ref.Val) *uint64 {
 	return &cost
 }
 
-// callCost is what looking through lists and maps costs; zero for what is cel-go's
-// affair.
-func callCost(function string, a, b ref.Val) uint64 {
-	switch function {
-	case operators.In, limitedIn:
-		if list, ok := b.(traits.Lister); ok {
-			return searchCost(a, list)
-		}
-	case operators.Equals, operators.NotEquals, limitedEqual, limitedDiffer:
-		switch {
-		case aggregate(a) && aggregate(b):
-			c := counted{}
-			c.equal(a, b)
-			return c.cost
-		case function == limitedEqual || function == limitedDiffer:
-			return textCost(a)
-		}
+// shortText is how many bytes are read in less time than an operation takes.
+const shortText = 100
+
+// textCost is what reading a text or bytes costs: as cel-go has it, one operation for
+// each ten bytes. Other values, and short texts, are read at once.
+func textCost(v ref.Val) uint64 {
+	if n := lengthOf(v); n >= shortText {
+		return n / 10
 	}
 	return 0
 }
 
-// textCost is that of comparing a value that is no list and no map: as cel-go has
-// it, an operation, and one for each ten bytes of a text.
-func textCost(v ref.Val) uint64 {
-	if s, ok := v.(types.String); ok {
-		return 1 + uint64(len(s))/10
+// lengthOf returns the length of a text or bytes, and none of other values.
+func lengthOf(v ref.Val) uint64 {
+	switch v := v.(type) {
+	case types.String:
+		return uint64(len(v))
+	case types.Bytes:
+		return uint64(len(v))
 	}
-	return 1
+	return 0
 }
 
-// searchCost is one operation for each element and, where they are lists and maps
-// themselves, what comparing takes.
-func searchCost(x ref.Val, list traits.Lister) uint64 {
-	n, ok := list.Size().(types.Int)
-	if !ok || n < 0 {
-		return 1
-	}
-	c := counted{cost: uint64(n) + 1}
-	if !aggregate(x) {
-		return c.cost
-	}
-	for it := list.Iterator(); it.HasNext() == types.True && c.cost <= MaxRunCost; {
-		if c.equal(x, it.Next()) {
-			break
-		}
-	}
-	return c.cost
-}
-
-func aggregate(v ref.Val) bool {
-	switch v.(type) {
-	case traits.Lister, traits.Mapper:
-		return true
-	}
-	return false
-}
-
-// counted counts what comparing takes: an operation for each element that is
-// looked at. Beyond [MaxRunCost] it gives up.
-type counted struct{ cost uint64 }
-
-// equal compares as cel-go does, to know where it ended.
-func (c *counted) equal(a, b ref.Val) bool {
-	if c.cost++; c.cost > MaxRunCost {
-		return false
-	}
-	switch a := a.(type) {
+// elements returns how many elements a list or map has, and none of other values.
+func elements(v ref.Val) uint64 {
+	switch v := v.(type) {
 	case traits.Lister:
-		if b, ok := b.(traits.Lister); ok {
-			return c.equalLists(a, b)
-		}
-		return false
+		return sizeOf(v)
 	case traits.Mapper:
-		if b, ok := b.(traits.Mapper); ok {
-			return c.equalMaps(a, b)
-		}
-		return false
+		return sizeOf(v)
 	}
-	return types.Equal(a, b) != types.False // as in lists and maps, where an error is no difference
+	return 0
 }
 
-func (c *counted) equalLists(a, b traits.Lister) bool {
-	if a.Size() != b.Size() {
-		return false
-	}
-	left, right := a.Iterator(), b.Iterator()
-	for left.HasNext() == types.True && right.HasNext() == types.True {
-		if !c.equal(left.Next(), right.Next()) {
-			return false
-		}
-	}
-	return true
-}
-
-// equalMaps counts all keys: cel-go looks at them in Go's order, and the cost must
-// not differ from call to call.
-func (c *counted) equalMaps(a, b traits.Mapper) bool {
-	if a.Size() != b.Size() {
-		return false
-	}
-	equal := true
-	for it := a.Iterator(); it.HasNext() == types.True && c.cost <= MaxRunCost; {
-		key := it.Next()
-		w, found := b.Find(key)
-		if !found {
-			c.cost++
-			equal = false
-			continue
-		}
-		v, _ := a.Find(key)
-		equal = c.equal(v, w) && equal
-	}
-	return equal
+func sizeOf(v traits.Sizer) uint64 {
+	n, _ := v.Size().(types.Int)
+	return uint64(max(n, 0))
 }

@@ -21,8 +21,6 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 
 	"github.com/ai-agent-mesh/mesh/engine/shape"
 )
@@ -41,8 +39,10 @@ const (
 	assumedElements = 1_000
 	assumedLength   = 100
 	// MaxRunCost bounds what one evaluation may cost. Beyond it the rule
-	// fails. Only expressions with loops or regular expressions can, and those
-	// that compare, join or search lists and maps in ways cel-go decides.
+	// fails, before it looks at or makes what it has nothing left for. Only
+	// expressions with loops or regular expressions can, those that compare, join
+	// or search lists and maps in ways cel-go decides, and those that make many
+	// texts.
 	MaxRunCost = 1_000_000
 )
 
@@ -99,9 +99,6 @@ func NewEnv(records []Record, predicates ...string) (*Env, error) {
 		cel.ClearMacros(),
 		cel.Macros(hasMacro(), cel.AllMacro, cel.ExistsMacro, cel.ExistsOneMacro, cel.MapMacro, cel.MapFilterMacro, cel.FilterMacro),
 		checkedRange(),
-		limited(limitedEqual, equalOf),
-		limited(limitedDiffer, func(a, b ref.Val) ref.Val { return types.Bool(equalOf(a, b) != types.True) }),
-		limited(limitedIn, inOf),
 		cel.CustomTypeProvider(registry),
 		cel.CustomTypeAdapter(registry),
 		cel.CrossTypeNumericComparisons(true),

@@ -36,6 +36,8 @@ type Input struct {
 	// nothing is left: then the expression has no value, if it is one that may
 	// cost much. Nil bounds each evaluation alone.
 	Spend func(steps int) bool
+
+	keys orderedKeys // of the evaluation that runs
 }
 
 var _ cel.Activation = (*Input)(nil)
@@ -48,8 +50,11 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		v, err := get(in.Action)
 		return v, err == nil
 	}
-	if name == wholeAction {
+	switch name {
+	case wholeAction:
 		return in.Action, true
+	case keysVariable:
+		return &in.keys, true
 	}
 	if values, ok := in.Records[name]; ok {
 		return values, true

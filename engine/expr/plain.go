@@ -26,7 +26,12 @@ func choiceWords(set string) string {
 }
 
 // plainFailure words why something fails.
-func plainFailure(err error) string { return reword(failures, err.Error()) }
+func plainFailure(err error) string {
+	if f := failed(err.Error()); f != nil {
+		return f.say(err.Error(), f.plain)
+	}
+	return err.Error()
+}
 
 // reword says a message in plain words, as far as the table has any.
 func reword(table []wording, message string) string {

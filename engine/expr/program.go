@@ -30,9 +30,9 @@ type planned struct {
 func (e *Env) planner(a *ast.AST, records map[string]Values) func() (planned, error) {
 	return sync.OnceValues(func() (planned, error) {
 		counts := unbounded(a)
-		p, err := e.cel.PlanProgram(prepared(a, records), programOptions(counts)...)
+		p, err := e.cel.PlanProgram(prepared(a, records, counts), programOptions(counts)...)
 		if err != nil && records != nil {
-			p, err = e.cel.PlanProgram(prepared(a, nil), programOptions(counts)...)
+			p, err = e.cel.PlanProgram(prepared(a, nil, counts), programOptions(counts)...)
 		}
 		if err != nil {
 			return planned{}, fmt.Errorf("the expression cannot be evaluated: %w", err)
@@ -47,7 +47,8 @@ func programOptions(counts bool) []cel.ProgramOption {
 	if counts {
 		known := new(patterns)
 		options = append(options, compiledOnce(known)...)
-		options = append(options, cel.CostTracking(actualCosts{known}), cel.CostLimit(MaxRunCost), cel.InterruptCheckFrequency(interruptEvery))
+		options = append(options, limitedCalls(), cel.CostTracking(actualCosts{known}), cel.CostLimit(MaxRunCost),
+			cel.InterruptCheckFrequency(interruptEvery))
 	}
 	return options
 }
@@ -94,6 +95,7 @@ func eval(ctx context.Context, plan func() (planned, error), in *Input) (bool, e
 		return false, term.ErrSteps
 	}
 	out, details, err := p.ContextEval(ctx, in)
+	in.keys = orderedKeys{}
 	if cost := details.ActualCost(); cost != nil {
 		in.spend(int(min(*cost, MaxRunCost)) * term.StepsOfCEL)
 	}

@@ -151,7 +151,7 @@ func (r *typeRegistry) NativeToValue(value any) ref.Val {
 	case []string:
 		return types.NewStringList(r, v)
 	case map[string]any:
-		return newSortedMap(r, v)
+		return types.NewStringInterfaceMap(r, v)
 	case time.Time:
 		return types.Timestamp{Time: v}
 	}

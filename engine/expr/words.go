@@ -2,6 +2,7 @@ package expr
 
 import (
 	"regexp"
+	"slices"
 
 	"cel.dev/cel-go/common/operators"
 )
@@ -12,36 +13,74 @@ import (
 type wording struct {
 	message *regexp.Regexp
 	plain   string // with $1 for what the message says, as a type in ‹›, as choices in «»
-	hint    string
+	hint    string // what to write instead
 }
 
 func words(message, plain, hint string) wording {
 	return wording{regexp.MustCompile(`^(?:` + message + `)$`), plain, hint}
 }
 
-// failures are the reasons for which an evaluation fails. The hint is the same
-// without values, for what is recorded.
-var failures = []wording{
-	words(`no such key: (.*)`, "the map has no key $1", "it reads a key that is not there"),
-	words(`no such attribute\(s\): (.*)`, "$1 is absent", "it reads $1, which is absent"),
-	words(`index out of bounds: (.*)`, "the list has no element $1", "it reads an element that a list does not have"),
-	words(`(?:division|modulus) by zero`, "it divides by zero", "it divides by zero"),
-	words(`.*\boverflow`, "the result is too large or too small", "its result is too large or too small"),
-	words(`invalid RFC 3339 timestamp (.*)`, "$1 is no time, as 2026-01-31T12:00:00Z is one", "it takes a text for a time that is none"),
-	words(`unknown time zone (.*)`, "$1 is no time zone, as Europe/Oslo is one", "it takes a text for a time zone that is none"),
-	words(`no such overload`, "an operator or function does not take values of these types", "an operator or function does not take what is there"),
-	words(`reference to undefined type: .*`, "the type of a record has no name", "the type of a record has no name"),
-	words(`type conversion error from '.*' to '(.*)'`, "the value does not become ‹$1›", "a value does not become ‹$1›"),
-	words(`(a loop runs over a list or a map, .*|the regular expression has .*|a text of .* is too long .*|the value is .*, not true or false)`, "$1", "$1"),
+// Failure is why an expression has no value, as far as cel-go tells.
+type Failure uint8
+
+// The failures that are told apart.
+const (
+	OtherFailure Failure = iota
+	ByZero               // it divides by zero
+	OutOfRange           // it makes a number or a time that is too large or too small
+	Mismatch             // an operator or a function does not take the value
+)
+
+// failure is what an evaluation fails for.
+type failure struct {
+	wording
+	recorded string // the plain words without values
+	kind     Failure
+}
+
+// fails takes messages that repeat values of an action, which may be of several
+// lines and say anything.
+func fails(message, plain, recorded string, kind Failure) failure {
+	return failure{words(`(?s)`+message, plain, ""), recorded, kind}
+}
+
+// failures are the reasons for which an evaluation fails.
+var failures = []failure{
+	fails(`no such key: (.*)`, "the map has no key $1", "it reads a key that is not there", OtherFailure),
+	fails(`no such attribute\(s\): (.*)`, "$1 is absent", "it reads $1, which is absent", OtherFailure),
+	fails(`index out of bounds: (.*)`, "the list has no element $1", "it reads an element that a list does not have", OtherFailure),
+	fails(`(?:division|modulus) by zero`, "it divides by zero", "it divides by zero", ByZero),
+	fails(`(?:(?:unsigned )?integer|duration|timestamp) overflow(?:: .*)?`, "the result is too large or too small", "its result is too large or too small", OutOfRange),
+	fails(`invalid RFC 3339 timestamp:? (.*)`, "$1 is no time, as 2026-01-31T12:00:00Z is one", "it takes a text for a time that is none", OtherFailure),
+	fails(`unknown time zone (.*)`, "$1 is no time zone, as Europe/Oslo is one", "it takes a text for a time zone that is none", OtherFailure),
+	fails(`no such overload(?:: .*)?`, "an operator or function does not take values of these types", "an operator or function does not take what is there", Mismatch),
+	fails(`reference to undefined type: .*`, "the type of a record has no name", "the type of a record has no name", OtherFailure),
+	fails(`type conversion error from '.*' to '(.*)'`, "the value does not become ‹$1›", "a value does not become ‹$1›", OtherFailure),
+	fails(`(a loop runs over a list or a map, .*|the regular expression has .*|a text of .* is too long .*|the value is .*, not true or false)`, "$1", "$1", OtherFailure),
+}
+
+// failed returns the failure that a message is about; nil if none is known.
+func failed(message string) *failure {
+	i := slices.IndexFunc(failures, func(f failure) bool { return f.message.MatchString(message) })
+	if i < 0 {
+		return nil
+	}
+	return &failures[i]
+}
+
+// FailureOf tells why [Expr.Eval] failed.
+func FailureOf(err error) Failure {
+	if f := failed(err.Error()); f != nil {
+		return f.kind
+	}
+	return OtherFailure
 }
 
 // FailureWords says why [Expr.Eval] failed, without values of the action: what is
 // recorded must not repeat them, as the messages of cel-go do.
 func FailureWords(err error) string {
-	for _, w := range failures {
-		if w.message.MatchString(err.Error()) {
-			return w.say(err.Error(), w.hint)
-		}
+	if f := failed(err.Error()); f != nil {
+		return f.say(err.Error(), f.recorded)
 	}
 	return "it has no value for this action"
 }

@@ -13,6 +13,15 @@ func (t *Term) String() string {
 	return p.String()
 }
 
+// Written returns the term as its author wrote it: [Term.String], but without the
+// parentheses around what is left to cel-go.
+func (t *Term) Written() string {
+	if t.Op == Opaque {
+		return t.Source
+	}
+	return t.String()
+}
+
 type printer struct{ strings.Builder }
 
 // The precedences of CEL's operators, loosest first.

@@ -86,6 +86,23 @@ func TestStringAndWanted(t *testing.T) {
 	}
 }
 
+// TestWritten: what is left to cel-go stands as it was written.
+func TestWritten(t *testing.T) {
+	t.Parallel()
+	opaque := &term.Term{Op: term.Opaque, Kind: term.Bool, Source: `data.fields.filter(f, f == "a") == []`}
+	for _, tt := range []struct {
+		of   *term.Term
+		want string
+	}{
+		{opaque, `data.fields.filter(f, f == "a") == []`},
+		{&term.Term{Op: term.Not, Kind: term.Bool, Args: []*term.Term{opaque}}, `!(data.fields.filter(f, f == "a") == [])`},
+	} {
+		if got := tt.of.Written(); got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
+	}
+}
+
 func TestFolding(t *testing.T) {
 	t.Parallel()
 	x, y := parse(t, `egress.tls`), parse(t, `has(actor.mfa)`)
