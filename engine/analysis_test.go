@@ -101,6 +101,15 @@ rules:
 		{"what cannot be told", custom(`    - {id: a, when: 'has(timestamp) && timestamp.getHours() > 25 - data.retentionDays && has(data.retentionDays)', require: 'has(tool.name)'}
     - {id: b, when: 'has(data.purpose) && data.purpose > "b"', require: 'data.purpose > "a"'}
 `), nil},
+		{"a size that is known", custom(`    - {id: b, when: 'has(data.purpose) && size(data.purpose) > 2', require: 'size(data.purpose) > 1'}
+`), []string{"5:78 always-true no action that b looks at can violate it (correct require, or remove the rule)"}},
+	}
+}
+
+// defaultProofs are of policies that deny by default.
+func defaultProofs() []proof {
+	const head = "version: \"3.0.0\"\nname: n\n"
+	return []proof{
 		{"a default that a built-in rule takes everything from", head + "default: deny\nrules: {agents: {allowed: [a]}, tools: {allowed: [lookup]}}\n", []string{
 			"3:1 unreachable-default default: deny never applies: agents.allowed looks at every action (list the types of actions that are allowed in operations.allowed_actions, and leave default out)",
 		}},
@@ -138,14 +147,12 @@ rules:
 		{"nothing but denials", head + "default: deny\nrules: {custom: [{id: a, require: 'false'}]}\n", nil},
 		{"no rules", head + "default: deny\nrules: {}\n", nil},
 		{"a default that allows", head + "default: allow\nrules: {agents: {allowed: [a]}}\n", nil},
-		{"a size that is known", custom(`    - {id: b, when: 'has(data.purpose) && size(data.purpose) > 2', require: 'size(data.purpose) > 1'}
-`), []string{"5:78 always-true no action that b looks at can violate it (correct require, or remove the rule)"}},
 	}
 }
 
 func TestLintProves(t *testing.T) {
 	t.Parallel()
-	for _, tt := range proofs() {
+	for _, tt := range append(proofs(), defaultProofs()...) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			doc, findings := policy.Parse("p.yaml", []byte(tt.policy))
