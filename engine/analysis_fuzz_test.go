@@ -47,6 +47,9 @@ func claimsOf(t *testing.T, findings []mesh.Finding) []claim {
 			c.refuted = func(fate map[string]string) bool { return denied(fate[two[1]]) != denied(fate[two[2]]) }
 		case "contradicting-rules":
 			c.refuted = func(fate map[string]string) bool { return fate[two[1]] == "satisfied" && fate[two[2]] == "satisfied" }
+		case "unreachable-default":
+			out = append(out, claimOfDefault(f))
+			continue
 		default:
 			continue
 		}
@@ -58,12 +61,23 @@ func claimsOf(t *testing.T, findings []mesh.Finding) []claim {
 	return out
 }
 
-// fates says what became of each rule that looked at an action.
+// claimOfDefault: the default may deny actions of the types that are named.
+func claimOfDefault(f mesh.Finding) claim {
+	_, but, _ := strings.Cut(f.Message, "but those of type ")
+	but, _, _ = strings.Cut(but, ":")
+	types := strings.Split(but, ", ")
+	return claim{finding: f, refuted: func(fate map[string]string) bool {
+		return fate[policy.RuleDefault] != "" && !slices.Contains(types, fate["action.type"])
+	}}
+}
+
+// fates says what became of each rule that looked at an action, and of which type
+// that is.
 func fates(t *testing.T, p *engine.Program, a *mesh.Action) map[string]string {
 	t.Helper()
 	var r engine.Result
 	p.Evaluate(t.Context(), a, engine.Inline, &r)
-	out := map[string]string{}
+	out := map[string]string{"action.type": string(a.Action.Type)}
 	for _, e := range r.Policies {
 		for _, id := range e.Rules {
 			out[id] = "satisfied"

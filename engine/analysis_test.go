@@ -106,9 +106,53 @@ rules:
 	}
 }
 
+// defaultProofs are of policies that deny by default.
+func defaultProofs() []proof {
+	const head = "version: \"3.0.0\"\nname: n\n"
+	return []proof{
+		{"a default that a built-in rule takes everything from", head + "default: deny\nrules: {agents: {allowed: [a]}, tools: {allowed: [lookup]}}\n", []string{
+			"3:1 unreachable-default default: deny never applies: agents.allowed looks at every action (list the types of actions that are allowed in operations.allowed_actions, and leave default out)",
+		}},
+		{"a default that is left one type", head + "default: deny\nrules: {access: {user_required: true}, tools: {allowed: [lookup]}}\n", []string{
+			"3:1 unreachable-default default: deny applies to no action but those of type model.output: access.user_required looks at all others (list",
+		}},
+		{"a default beside a list of what is allowed", head + "default: deny\nrules: {operations: {allowed_actions: [tool.call]}}\n", []string{
+			"3:1 unreachable-default default: deny never applies: operations.allowed_actions looks at every action (leave default out: operations.allowed_actions says which types of actions are allowed)",
+		}},
+		{"a default that rules of one's own take everything from", head + "default: deny\n" + `rules:
+  custom:
+    - {id: a, require: 'has(actor.userId)'}
+    - {id: b, obligations: [{type: log}]}
+    - {id: c, when: 'action.type == "egress"', require: 'has(egress.tls)'}
+`, []string{
+			"3:1 unreachable-default default: deny never applies: a and b look at every action (give a and b a when that leaves actions to it; or list the types",
+		}},
+		{"a default that conditions together take everything from", head + "default: deny\n" + `rules:
+  custom:
+    - {id: a, when: 'has(data.purpose)', require: 'data.purpose != "sale"'}
+    - {id: b, when: 'action.type == "egress"', require: 'has(egress.tls)'}
+    - {id: c, when: '!has(data.purpose) && action.type != "egress"', require: 'has(actor.userId)'}
+`, []string{"3:1 unreachable-default default: deny never applies: a, b and c look at every action (give"}},
+		{"a default that a failing condition takes everything from", head + "default: deny\n" + `rules:
+  custom:
+    - {id: a, when: 'has(data.purpose) && data.purpose == "x"', require: 'has(actor.userId)'}
+    - {id: b, when: '!(has(data.purpose) && data.purpose == "x")', require: 'has(actor.mfa)'}
+`, []string{"3:1 unreachable-default default: deny never applies: a and b look at every action"}},
+		{"defaults that apply, or do no harm", head + "default: deny\n" + `rules:
+  outputs: {no_personal_data: true}
+  custom:
+    - {id: a, when: 'has(data.purpose)', require: 'data.purpose != "sale"'}
+    - {id: b, when: '!(action.type in ["egress", "tool.call"])', require: 'false'}
+`, nil},
+		{"nothing but denials", head + "default: deny\nrules: {custom: [{id: a, require: 'false'}]}\n", nil},
+		{"no rules", head + "default: deny\nrules: {}\n", nil},
+		{"a default that allows", head + "default: allow\nrules: {agents: {allowed: [a]}}\n", nil},
+	}
+}
+
 func TestLintProves(t *testing.T) {
 	t.Parallel()
-	for _, tt := range proofs() {
+	for _, tt := range append(proofs(), defaultProofs()...) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			doc, findings := policy.Parse("p.yaml", []byte(tt.policy))

@@ -46,6 +46,7 @@ func Lint(doc *policy.Document, controls policy.ControlIndex) []mesh.Finding {
 	findings = append(findings, checked.lintWords(doc)...)
 	findings = append(findings, checked.lintParams(doc)...)
 	findings = append(findings, lintContraries(doc)...)
+	findings = append(findings, checked.lintDefault(doc)...)
 	if len(doc.Bases) > 0 {
 		findings = slices.DeleteFunc(findings, func(f mesh.Finding) bool { return f.File != doc.File && f.Level == mesh.LevelWarning })
 	}

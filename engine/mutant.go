@@ -85,13 +85,11 @@ func (m *Mutant) apply(c *compiledPolicy) *compiledPolicy {
 	return &changed
 }
 
-// swapDefault turns default: allow into deny and back; nil if a rule looks at
-// every action.
+// swapDefault turns default: allow into deny and back; nil if rules leave no
+// action to it.
 func (c *compiledPolicy) swapDefault() *Mutant {
-	for _, r := range c.rules {
-		if t := r.terms(Bitmaps); !r.added && (t.when == nil || t.when.IsConst(true)) {
-			return nil
-		}
+	if c.idleDefault() {
+		return nil
 	}
 	m := &Mutant{
 		PolicyID: c.info.ID, RuleID: policy.RuleDefault, Kind: mutation.DefaultSwapped, Position: mesh.Position{File: c.file},

@@ -188,6 +188,41 @@ func TestAddedRulesDoNotPermit(t *testing.T) {
 	}
 }
 
+// TestDefaultOfAProfile: what a profile adds to a base that denies by default
+// takes nothing from that, and what a base looks at takes it from a profile's.
+func TestDefaultOfAProfile(t *testing.T) {
+	t.Parallel()
+	const wide, narrow = "rules: {agents: {allowed: [a, b]}}\n", "rules: {tools: {allowed: [lookup]}}\n"
+	for _, tt := range []struct{ name, base, profile, want string }{
+		{"a rule on top of a base that denies", "default: deny\n" + narrow, wide, ""},
+		{"the same, said again", "default: deny\n" + narrow, "default: deny\n" + wide, ""},
+		{"a base whose default never applies", "default: deny\n" + wide, narrow, ""},
+		{"a default on top of a base that looks at everything", wide, "default: deny\n" + narrow, "p.yaml:4:1"},
+		{"a default with a rule that looks at everything", narrow, "default: deny\n" + wide, "p.yaml:4:1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			doc, _ := policy.Parse("p.yaml", []byte("version: \"3.0.0\"\nname: n\nextends: acme/base@sha256:"+strings.Repeat("0", 64)+"\n"+tt.profile))
+			for _, f := range engine.Lint(doc, nil) {
+				if f.Rule == "unreachable-default" {
+					t.Errorf("of a profile whose base is not known: %s", f)
+				}
+			}
+			merged, findings := policy.Resolve(doc, oneBase("version: \"3.0.0\"\nname: b\n"+tt.base))
+			if merged == nil {
+				t.Fatal(findings)
+			}
+			got := ""
+			for _, f := range engine.Lint(merged, nil) {
+				got += f.Position.String()
+			}
+			if got != tt.want {
+				t.Errorf("findings at %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestProfilesKeepTheControlsOfTheirBases: whether they say it of one rule or of
 // all that are alike.
 func TestProfilesKeepTheControlsOfTheirBases(t *testing.T) {

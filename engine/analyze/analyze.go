@@ -3,10 +3,10 @@
 // nothing satisfies, rules that contradict each other and rules that say what
 // others say already.
 //
-// [Rules] is its only entry point. It asks engine/space, so that every finding
-// holds for all actions that engine/decode accepts. Parameters may have any
-// value, and so may what only cel-go computes and what is about several places
-// of the action. Work is bounded: beyond [MaxSteps] and [MaxPairs], and where a
+// [Rules] reports all of that; [Covers] tells what is left to a policy's default.
+// Both ask engine/space, so that every answer holds for all actions that
+// engine/decode accepts. Parameters may have any value, and so may what only
+// cel-go computes and what is about several places of the action. Work is bounded: beyond [MaxSteps] and [MaxPairs], and where a
 // single question takes more than [MaxQuestion], nothing is claimed.
 package analyze
 
@@ -33,6 +33,7 @@ const (
 	RuleContradicting  = "contradicting-rules"
 	RuleDuplicate      = "duplicate-rule"
 	RuleShadowed       = "shadowed-rule"
+	RuleIdleDefault    = "unreachable-default"
 )
 
 // Rule is one rule of a policy.

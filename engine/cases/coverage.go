@@ -78,7 +78,7 @@ type coverage struct {
 	demands [][]engine.ClauseInfo
 	at      []int  // in rules, by the number of the rule
 	obliges []bool // by the number of the rule: it requires nothing
-	denying []int  // in rules, by the place of the policy: its default; -1 for none
+	denying []int  // in rules, by the place of the policy: its default; -1 for none, and for one that never applies
 
 	looked []int32
 	fired  []bool // in rules
@@ -86,7 +86,8 @@ type coverage struct {
 
 func newCoverage(p *engine.Program) *coverage {
 	c := &coverage{demands: p.Demands(engine.Inline), rules: []RuleCoverage{}}
-	for _, info := range p.Policies() {
+	idle := p.IdleDefaults()
+	for i, info := range p.Policies() {
 		for _, rule := range info.Rules {
 			clauses := c.demands[len(c.at)]
 			c.at = append(c.at, len(c.rules))
@@ -94,8 +95,8 @@ func newCoverage(p *engine.Program) *coverage {
 			c.rules = append(c.rules, RuleCoverage{PolicyID: info.ID, RuleID: rule, Clauses: clauseCoverage(clauses)})
 		}
 		c.denying = append(c.denying, -1)
-		if info.DenyByDefault {
-			c.denying[len(c.denying)-1] = len(c.rules)
+		if info.DenyByDefault && !idle[i] {
+			c.denying[i] = len(c.rules)
 			c.rules = append(c.rules, RuleCoverage{PolicyID: info.ID, RuleID: policy.RuleDefault, Clauses: []ClauseCoverage{}})
 		}
 	}

@@ -1,6 +1,8 @@
 package cases_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,6 +117,52 @@ func TestDefaultIsCovered(t *testing.T) {
 	want := cases.RuleCoverage{PolicyID: "acme/test", RuleID: "default", NotFired: 1, Clauses: []cases.ClauseCoverage{}, Hint: "add a case that no rule looks at"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+}
+
+// TestIdleDefaultIsNotCounted: no case is asked for that nobody can write, and no
+// change is tried that none can notice.
+func TestIdleDefaultIsNotCounted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, rules string
+		counted     bool
+	}{
+		{"a rule without a condition", "{custom: [{id: a, require: has(actor.userId)}]}", false},
+		{"a built-in rule", "{agents: {allowed: [a]}}", false},
+		{"rules that look at everything together", "{custom: [{id: a, when: has(data.purpose), require: has(actor.userId)}, {id: b, when: '!has(data.purpose)', require: 'false'}]}", false},
+		{"a rule that leaves something", "{custom: [{id: a, when: has(data.purpose), require: has(actor.userId)}]}", true},
+		{"a rule that leaves one type of action", "{access: {user_required: true}}", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := compile(t, "default: deny\nrules: "+tt.rules+"\n")
+			s := suite(t, "cases: [{name: c, given: {action: {type: egress}}, want: {allowed: false, violations: [default]}}]\n")
+			report := cases.Run(t.Context(), p, []*cases.Suite{s})
+			counted := slices.ContainsFunc(report.Coverage, func(c cases.RuleCoverage) bool { return c.RuleID == policy.RuleDefault })
+			if counted != tt.counted {
+				t.Errorf("the default is counted: %t", counted)
+			}
+			for _, failure := range report.Cases[0].Failures {
+				if strings.Contains(failure, "has no such rule") {
+					t.Error(failure)
+				}
+			}
+			mutants, _ := p.Mutants(cases.MaxMutants)
+			if swapped := slices.ContainsFunc(mutants, func(m *engine.Mutant) bool { return m.RuleID == policy.RuleDefault }); swapped != tt.counted {
+				t.Errorf("the default is changed: %t", swapped)
+			}
+		})
+	}
+}
+
+// TestIdleDefaultLetsCoverageBeFull: cases of all other rules are all there is.
+func TestIdleDefaultLetsCoverageBeFull(t *testing.T) {
+	t.Parallel()
+	p := compile(t, "default: deny\nrules: {agents: {allowed: [a]}}\n")
+	s := suite(t, "cases:\n  - {name: c, given: {action: {type: egress}, agent: {id: a}}, want: {allowed: true}}\n  - {name: d, given: {action: {type: egress}, agent: {id: b}}, want: {allowed: false}}\n")
+	if report := cases.Run(t.Context(), p, []*cases.Suite{s}); report.Covered() != 1 {
+		t.Errorf("covered %v: %+v", report.Covered(), report.Coverage)
 	}
 }
 

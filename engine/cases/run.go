@@ -10,6 +10,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 )
 
 // Report is the outcome of a run.
@@ -62,6 +63,11 @@ func newRun(p *engine.Program) *run {
 	r.report.Coverage = r.coverage.rules
 	for _, c := range r.coverage.rules {
 		r.rules.add(c.RuleID)
+	}
+	for _, info := range p.Policies() {
+		if info.DenyByDefault { // also where it never applies, and so is not in the coverage
+			r.rules.add(policy.RuleDefault)
+		}
 	}
 	return r
 }

@@ -28,9 +28,10 @@ type Document struct {
 	// DenyByDefault is true for "default: deny": an action no rule looks at is
 	// denied.
 	DenyByDefault bool
-	Params        []Param   // declared parameters, in the order of the file
-	Bindings      []Binding // controls given to built-in rules by the document
-	Rules         []Rule    // built-in and custom, in the order of the file; those of a base first
+	DefaultAt     mesh.Position // of the key that says so or otherwise; zero where none does
+	Params        []Param       // declared parameters, in the order of the file
+	Bindings      []Binding     // controls given to built-in rules by the document
+	Rules         []Rule        // built-in and custom, in the order of the file; those of a base first
 	Enforcement   Enforcement
 
 	own *written // what only a merge needs; nil where there will be none

@@ -61,7 +61,7 @@ func TestParseHostile(t *testing.T) {
 		{"UTF-16, big end first", wide(binary.BigEndian, "\uFEFF"+head), "1:1: encoding the file is UTF-16"},
 		{"UTF-16 without a mark", wide(binary.LittleEndian, head), "1:1: encoding the file is UTF-16"},
 		{"UTF-32", "\xff\xfe\x00\x00v\x00\x00\x00", "1:1: encoding the file is UTF-32"},
-		{"NUL", head + "rules: {}\n# \x00\n", "4:3: encoding the file holds a NUL character"},
+		{"NUL", head + "rules: {}\n# \x00\n", "4:3: encoding the file is not text: it holds a NUL character"},
 		{"an escape of the terminal", head + "rules: {}\n# \x1b[2J\n", "4:3: encoding the file holds the control character U+001B"},
 		{"Latin-1", head + "description: caf\xe9\nrules: {}\n", "3:17: encoding byte 0xE9 is not UTF-8"},
 		{"two documents", head + "rules: {}\n---\n" + head + "rules: {}\n", "4:1: yaml-documents a second document begins here"},

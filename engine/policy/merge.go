@@ -48,6 +48,7 @@ func (m *merger) merge() *Document {
 		Description:   cmp.Or(m.profile.Description, m.base.Description),
 		Framework:     m.framework(),
 		DenyByDefault: m.denyByDefault(),
+		DefaultAt:     cmp.Or(m.profile.DefaultAt, m.base.DefaultAt),
 		Params:        m.params(),
 		Enforcement:   m.enforcement(),
 	}

@@ -93,6 +93,9 @@ func (p *parser) document(root *yaml.Node) *Document {
 		DenyByDefault: text(root, "default") == "deny",
 		Enforcement:   p.enforcement(yamldoc.Get(root, "enforcement")),
 	}
+	if key, _ := yamldoc.Find(root, "default"); key != nil {
+		d.DefaultAt = p.doc.Position(key)
+	}
 	if n := yamldoc.Get(root, "framework"); n != nil {
 		d.Framework = p.label(n)
 	}

@@ -185,7 +185,7 @@ func TestParseFindings(t *testing.T) {
 		{"tab", head + "rules:\n\tcustom: []\n", []string{"yaml-syntax not YAML", "spaces"}},
 		{"a list", "- a\n", []string{"1:1 wrong-type expected a mapping, found a list"}},
 		{"two documents", head + "rules: {}\n---\nname: b\n", []string{"yaml-documents a second document begins here"}},
-		{"NUL", head + "rules: {}\n# \x00\n", []string{"4:3 encoding the file holds a NUL character"}},
+		{"NUL", head + "rules: {}\n# \x00\n", []string{"4:3 encoding the file is not text: it holds a NUL character"}},
 		{"UTF-8", head + "rules: {}\n# ü\xff\n", []string{"4:4 encoding byte 0xFF is not UTF-8"}},
 		{"alias", head + "rules: &r {}\nparams: *r\n", []string{"3:8 yaml-alias the anchor &r is not allowed", "4:9 yaml-alias aliases are not allowed"}},
 		{"merge key", head + "rules: {<<: {custom: []}}\n", []string{"3:9 yaml-alias merge keys are not allowed"}},

@@ -28,6 +28,10 @@ func checkText(file string, src []byte, found *Findings) bool {
 	if kind := utf16Kind(src); kind != "" {
 		return stop(1, 1, "encoding", "the file is "+kind+", not UTF-8", "save the file as UTF-8")
 	}
+	if at := bytes.IndexByte(src[:min(len(src), MaxSize)], 0); at >= 0 { // of its other bytes, which nobody wrote as text, there is nothing to say
+		line, column := place(src, at)
+		return stop(line, column, "encoding", "the file is not text: it holds a NUL character", "save the file as UTF-8 text")
+	}
 	line, column, directives := 1, 1, true
 	for i := 0; i < len(src); {
 		if i >= MaxSize {
@@ -98,8 +102,6 @@ func utf16Kind(src []byte) string {
 func unwanted(r rune, followed bool) (message, hint string) {
 	const asLineEnd = "end lines with LF or CRLF; within text write it as an escape in double quotes"
 	switch {
-	case r == 0:
-		return "the file holds a NUL character", "save the file as UTF-8 text"
 	case r == '\r' && !followed:
 		return "the file holds a carriage return without a line feed", "end lines with LF or CRLF"
 	case r != '\r' && endsLine(r):

@@ -81,6 +81,17 @@ func TestDirectives(t *testing.T) {
 }
 
 // TestMend reads what can be understood of what is not allowed.
+// TestBinary: of what is no text nothing more is said than that.
+func TestBinary(t *testing.T) {
+	t.Parallel()
+	for _, src := range []string{strings.Repeat("\x00", 1<<21), "a: 1\n" + strings.Repeat("\x00\x01\x02\x03", 1000), "\x7fELF\x02\x01\x01\x00\x00\x00\x00", "\x89PNG\r\n\x1a\n\x00\x00\x00\r"} {
+		_, findings := yamldoc.Parse("d.yaml", []byte(src))
+		if len(findings) != 1 || !strings.Contains(findings[0].Message, "not text") {
+			t.Errorf("%.20q: %v", src, findings)
+		}
+	}
+}
+
 func TestMend(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
