@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/space"
@@ -22,8 +21,7 @@ const (
 // piece is a part of a sentence, which says that a term is true.
 type piece struct {
 	phrase
-	term      *term.Term // nil if it cannot be said as one
-	condition bool       // of what the rule looks at
+	term *term.Term // nil if it cannot be said as one
 }
 
 func pieceOf(t *term.Term) piece { return piece{phrase: says(t), term: t} }
@@ -51,24 +49,14 @@ func (s statement) String() string {
 	case s.extent == Some:
 		subject = "some actions"
 	}
-	var conditions, others []phrase
-	for _, p := range s.pieces {
-		if p.condition {
-			conditions = append(conditions, p.phrase)
-		} else {
-			others = append(others, p.phrase)
-		}
+	phrases := make([]phrase, len(s.pieces))
+	for i, p := range s.pieces {
+		phrases[i] = p.phrase
 	}
-	var parts []string
-	for _, text := range []string{join(conditions), join(others)} {
-		if text != "" {
-			parts = append(parts, text)
-		}
+	if text := join(phrases); text != "" {
+		return subject + " where " + text
 	}
-	if len(parts) == 0 {
-		return subject
-	}
-	return subject + " where " + strings.Join(parts, " and ")
+	return subject
 }
 
 // terms are what is true of the actions that the words describe.
@@ -117,7 +105,6 @@ func (c *comparison) stated(r *rule, missing []piece, ways []way, inside *term.T
 	c.narrowTypes(&s, inside)
 	for _, t := range conditions {
 		p := pieceOf(t)
-		p.condition = true
 		if slices.ContainsFunc(missing, func(m piece) bool { return m.field != "" && m.field == p.field }) && c.implied(t, ways) {
 			continue // what is missing says so, too
 		}
@@ -133,6 +120,7 @@ func (c *comparison) stated(r *rule, missing []piece, ways []way, inside *term.T
 		s.extent = Some
 		return s
 	}
+	c.nameTexts(&exact, inside)
 	c.shorten(&exact, inside)
 	if !exact.readable() {
 		s.extent = Some
@@ -183,9 +171,6 @@ func (c *comparison) violations(r, o *rule, clause lower.Clause, ways []way) sta
 		inside = term.Conjunction(inside, o.outcome)
 	}
 	missing := missingPieces(clause, ways)
-	if len(clause) == 1 && len(missing) == 1 && o != nil {
-		missing[0] = c.narrowed(missing[0], clause[0], clauseAbout(o, clause[0], r), inside)
-	}
 	return c.stated(r, missing, ways, inside, func(known []*term.Term) []piece {
 		if o == nil {
 			return nil
@@ -253,40 +238,66 @@ func pieces(terms []*term.Term) []piece {
 	return out
 }
 
-// narrowed names the texts that miss a demand about a field and meet that of the
-// other version, if that says all about it.
-func (c *comparison) narrowed(missing piece, demand, other, inside *term.Term) piece {
-	if missing.field == "" || other == nil || other.Words() == "" || other.String() == demand.String() {
-		return missing
+// nameTexts names the texts that may stand at a place of which several parts
+// speak, if they say nothing else about it.
+func (c *comparison) nameTexts(s *statement, inside *term.Term) {
+	at := map[string][]int{}
+	for i, p := range s.pieces {
+		at[p.field] = append(at[p.field], i)
 	}
-	place := space.PlaceAt(missing.field)
-	refuses, allows := lower.NewTest(demand, c.definitions), lower.NewTest(other, c.definitions)
-	s := c.made(demand, other)
-	read := readOf(demand)
-	if s == nil || read == nil {
-		return missing
+	for i := len(s.pieces) - 1; i >= 0; i-- {
+		p := s.pieces[i]
+		if of := at[p.field]; p.field == "" || len(of) < 2 || of[0] != i {
+			continue
+		}
+		said := c.named(s, p.field)
+		if said == nil {
+			continue
+		}
+		shorter := *s
+		shorter.pieces = slices.Clone(s.pieces)
+		shorter.pieces[i] = *said
+		last := i + 1
+		shorter.pieces = append(shorter.pieces[:last:last], slices.DeleteFunc(slices.Clone(shorter.pieces[last:]), func(o piece) bool { return o.field == p.field })...)
+		if c.implies(shorter.terms(), inside) {
+			*s = shorter
+		}
+	}
+}
+
+// named says which texts stand at a place; nil if it may be anything else.
+func (c *comparison) named(s *statement, field string) *piece {
+	const (
+		shown = 8  // texts
+		tried = 40 // values
+	)
+	var about []*term.Term
+	for _, p := range s.pieces {
+		if p.field == field {
+			about = append(about, p.term)
+		}
+	}
+	read := readOf(term.Conjunction(about...))
+	values := c.made(about...)
+	if read == nil || values == nil || len(values.Values(space.PlaceOf(read))) > tried {
+		return nil
 	}
 	var names []string
 	var texts []any
-	for _, v := range s.Values(place) {
-		a := place.With(&mesh.Action{Action: mesh.Operation{Type: mesh.TypeDataRead}}, v)
-		if refuses.Truth(c.ctx, a) == lower.True || allows.Truth(c.ctx, a) != lower.True {
+	for _, v := range values.Values(space.PlaceOf(read)) {
+		text, ok := v.V.(string)
+		if !ok || !slices.ContainsFunc(about, func(t *term.Term) bool { return mentions(t, v.V) }) {
 			continue
 		}
-		if _, text := v.V.(string); !text || !mentions(demand, v.V) && !mentions(other, v.V) {
-			return missing
+		if !c.proves(s.terms(), space.Is(term.Relation(term.Eq, read, term.Constant(text)))) {
+			names, texts = append(names, wordsOf(text)), append(texts, v.V)
 		}
-		names, texts = append(names, wordsOf(v.V)), append(texts, v.V)
-	}
-	const shown = 8
-	if len(names) == 0 || len(names) > shown {
-		return missing
 	}
 	one := term.Relation(term.In, read, term.Constant(texts))
-	if !c.implies([]*term.Term{inside}, one) {
-		return missing
+	if len(names) == 0 || len(names) > shown || !c.implies(s.terms(), one) {
+		return nil
 	}
-	return piece{phrase: phrase{missing.field, strings.Join(names, " or ")}, term: one}
+	return &piece{phrase: phrase{field, strings.Join(names, " or ")}, term: one}
 }
 
 // readOf returns what reads the only place of a term; nil if it only asks

@@ -21,7 +21,7 @@ func (p phrase) String() string {
 	if p.field == "" {
 		return p.words
 	}
-	if strings.HasPrefix(p.words, "with ") || strings.HasPrefix(p.words, "without ") {
+	if words := strings.TrimPrefix(p.words, "("); strings.HasPrefix(words, "with ") || strings.HasPrefix(words, "without ") {
 		return p.field + " " + p.words
 	}
 	return term.Sentence(p.field, p.words)
@@ -66,7 +66,9 @@ func join(phrases []phrase) string {
 	}
 	texts := make([]string, len(out))
 	for i, p := range out {
-		texts[i] = p.String()
+		if texts[i] = p.String(); i < len(out)-1 {
+			texts[i] = bracketed(texts[i])
+		}
 	}
 	return strings.Join(texts, " and ")
 }
@@ -83,7 +85,7 @@ func negative(words string) bool {
 
 // bracketed puts alternatives into brackets, so that more can be asked.
 func bracketed(words string) string {
-	if strings.Contains(words, " or ") {
+	if strings.Contains(words, " or ") && !strings.HasPrefix(words, "(") {
 		return "(" + words + ")"
 	}
 	return words

@@ -69,6 +69,24 @@ func TestWordsAreTrue(t *testing.T) {
 	}
 }
 
+// TestWordsOfSections: a section looks at what may be absent and demands that it
+// is not, of which nobody wants to read twice.
+func TestWordsOfSections(t *testing.T) {
+	t.Parallel()
+	section := func(tools string) engine.Policy {
+		return parse(t, head+"rules: {tools: {by_agent: {clerk: ["+tools+"]}}}\n")
+	}
+	r := report(t, section("pay, look"), section("look"))
+	var got []string
+	for _, c := range r.Changes {
+		got = append(got, c.Words)
+	}
+	want := []string{"denied now: tool.call where agent.id is clerk and tool.name is pay (rule tools.by_agent.clerk: one of pay, look → one of look)"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+}
+
 // TestGeneratedWordsAreTrue changes a rule in one place and holds what is said
 // to actions that it is said of.
 func TestGeneratedWordsAreTrue(t *testing.T) {
