@@ -78,13 +78,17 @@ func (c *comparison) meeting(goals []space.Goal) *mesh.Action {
 // impossible asks for a proof that no action meets the goals; false if no more
 // is asked.
 func (c *comparison) impossible(goals []space.Goal) bool {
+	return c.impossibleWithin(goals, MaxQuestion)
+}
+
+func (c *comparison) impossibleWithin(goals []space.Goal, steps int) bool {
 	s := c.spaceOf(goals)
 	if c.done() {
 		return false
 	}
-	b := &space.Budget{Steps: MaxQuestion}
+	b := &space.Budget{Steps: steps}
 	out := s.Impossible(goals, b)
-	c.left -= MaxQuestion - b.Steps
+	c.left -= steps - b.Steps
 	return out
 }
 
@@ -126,19 +130,56 @@ func (c *comparison) gap(kind Kind, ids []string, what string, terms ...*term.Te
 		c.unanswered(ids)
 		return
 	}
-	const shown = 3
-	why := fmt.Sprintf("it takes more than %d steps", MaxQuestion)
-	if loose := s.Loose(terms...); len(loose) > 0 {
-		var texts []string
-		for _, t := range loose {
-			texts = append(texts, t.Written())
-		}
-		if len(texts) > shown {
-			texts = append(texts[:shown], "…")
-		}
-		why = "nothing is proved about " + strings.Join(texts, ", ")
+	g := Gap{Kind: kind, Rules: ids, What: "whether " + what + " (rule " + strings.Join(ids, ", ") + ")"}
+	for _, t := range s.Loose(terms...) {
+		g.loose = append(g.loose, t.Written())
 	}
-	c.report.Incomplete = append(c.report.Incomplete, Gap{Kind: kind, What: "whether " + what + " (rule " + strings.Join(ids, ", ") + ")", Why: why})
+	g.Why = whyNot(g.loose)
+	c.report.Incomplete = append(c.report.Incomplete, g)
+}
+
+// whyNot says why a question has no answer, where nothing is proved about some
+// terms.
+func whyNot(loose []string) string {
+	const shown = 3
+	switch {
+	case len(loose) == 0:
+		return fmt.Sprintf("it takes more than %d steps", MaxQuestion)
+	case len(loose) > shown:
+		loose = append(slices.Clone(loose[:shown]), "…")
+	}
+	return "nothing is proved about " + strings.Join(loose, ", ")
+}
+
+// Questions is what could not be decided, as people read it: what is not known of
+// the decisions of a rule is one question, however many kinds of change it is
+// about.
+func (r *Report) Questions() []Gap {
+	var out []Gap
+	at := map[string]int{}
+	for _, g := range r.Incomplete {
+		name := strings.Join(g.Rules, ", ")
+		i, ok := at[name]
+		if g.Kind == Parameter || name == "" || !ok {
+			if g.Kind != Parameter && name != "" {
+				at[name] = len(out)
+			}
+			out = append(out, g)
+			continue
+		}
+		what := "what else changes by rule " + name
+		if !slices.ContainsFunc(r.Changes, func(c Change) bool { return slices.Equal(c.Rules, g.Rules) }) {
+			what = "whether rule " + name + " decides, or obliges to, anything else than before"
+		}
+		loose := slices.Clone(out[i].loose)
+		for _, text := range g.loose {
+			if !slices.Contains(loose, text) {
+				loose = append(loose, text)
+			}
+		}
+		out[i] = Gap{Kind: Rule, Rules: g.Rules, What: what, Why: whyNot(loose), loose: loose}
+	}
+	return out
 }
 
 // unanswered notes that not everything was asked about a rule.

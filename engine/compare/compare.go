@@ -18,6 +18,7 @@ import (
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
+	"github.com/ai-agent-mesh/mesh/engine/policy"
 	"github.com/ai-agent-mesh/mesh/engine/space"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
@@ -65,12 +66,29 @@ type Change struct {
 	Kind  Kind     `json:"kind"`
 	Rules []string `json:"rules"` // the rules it comes from
 	Words string   `json:"words"`
+	// Extent says of which of the actions that the words describe they are true;
+	// empty if they describe none.
+	Extent Extent `json:"extent,omitzero"`
+	// OtherRules is true if other rules may look at these actions, too: the words
+	// are true of those that no other rule refuses.
+	OtherRules bool `json:"otherRules,omitzero"`
 	// Example is an action that both versions decided, with what became of it;
 	// nil for what no action shows.
 	Example *mesh.Action `json:"example,omitzero"`
 	Before  *Outcome     `json:"before,omitzero"`
 	After   *Outcome     `json:"after,omitzero"`
+
+	where []*term.Term // what is true of the actions that the words describe
 }
+
+// Extent says of how many of the actions that words describe they are true.
+type Extent string
+
+// The extents.
+const (
+	Every Extent = "every" // proved
+	Some  Extent = "some"  // of the example and maybe of others, not of all
+)
 
 // Outcome is what a version makes of an example, or what it says in a place.
 type Outcome struct {
@@ -83,9 +101,12 @@ type Outcome struct {
 
 // Gap is a question without an answer.
 type Gap struct {
-	Kind Kind   `json:"kind"` // of the change that could not be excluded
-	What string `json:"what"`
-	Why  string `json:"why"`
+	Kind  Kind     `json:"kind"`           // of the change that could not be excluded
+	Rules []string `json:"rules,omitzero"` // the rule that it would come from; none if it is about several
+	What  string   `json:"what"`
+	Why   string   `json:"why"`
+
+	loose []string // what nothing is proved about
 }
 
 // Answer is whether something is so, as far as is known.
@@ -143,6 +164,9 @@ func within(ctx context.Context, steps int, older, newer engine.Policy, progress
 		if err := ctx.Err(); err != nil {
 			return c, err
 		}
+		if p.id() == policy.RuleDefault {
+			c.otherDefault(p)
+		}
 		if c.pair(p); progress != nil {
 			progress(i+1, len(pairs))
 		}
@@ -195,12 +219,12 @@ func (c *comparison) side(p engine.Policy) (*side, error) {
 		s.enforced = program.Enforced()
 	}
 	for _, info := range program.Rules() {
-		r := &rule{RuleInfo: info, when: info.When, require: info.Require}
-		if r.when == nil {
-			r.when = term.Constant(true)
+		r := &rule{RuleInfo: info, when: term.Constant(true), require: term.Constant(true)}
+		if info.When != nil {
+			r.when = plain(info.When)
 		}
-		if r.require == nil {
-			r.require = term.Constant(true)
+		if info.Require != nil {
+			r.require = plain(info.Require)
 		}
 		r.text = r.when.String() + "\n" + r.require.String()
 		r.selects = selectsOf(r.when)

@@ -80,10 +80,55 @@ func (c *comparison) defaults(p pair) {
 		}
 		switch {
 		case found != nil:
-			words := fmt.Sprintf("%s now: what no rule looks at (%s)", d.kind, defaultWords(p))
-			c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: d.kind, Rules: p.ids(), Words: words}, found))
+			looked := "looked at"
+			if d.kind == Denied {
+				looked = "looks at any more"
+			}
+			words := fmt.Sprintf("%s now: some actions that no rule %s (%s)", d.kind, looked, defaultWords(p))
+			change := Change{Kind: d.kind, Rules: p.ids(), Words: words, Extent: Some, where: []*term.Term{d.denies.byID[policy.RuleDefault].when}}
+			c.report.Changes = append(c.report.Changes, c.shown(change, found))
 		case possible:
 			c.gap(d.kind, p.ids(), fmt.Sprintf("an action is %s now because the rules look at other actions", d.kind))
 		}
 	}
+}
+
+// otherDefault reports that one version denies by default and the other does
+// not, unless its rules leave nothing to deny.
+func (c *comparison) otherDefault(p pair) {
+	denies, s := p.older, c.older
+	switch {
+	case p.older != nil && p.newer != nil:
+		return
+	case denies == nil:
+		denies, s = p.newer, c.newer
+	}
+	word := map[bool]string{true: "deny", false: "allow"}
+	was, is := word[p.older != nil], word[p.newer != nil]
+	words := fmt.Sprintf("default: %s instead of %s", is, was)
+	if c.impossible([]space.Goal{space.Is(denies.when)}) {
+		if params := s.looksBy(); len(params) > 0 {
+			c.otherValuesOf(params, p)
+		}
+		return
+	}
+	c.report.Changes = append(c.report.Changes, Change{
+		Kind: Default, Rules: p.ids(), Words: words, Before: &Outcome{Value: was}, After: &Outcome{Value: is},
+	})
+}
+
+// looksBy returns the parameters on which it depends at what the rules of a
+// version look; none if one looks at everything whatever they are.
+func (s *side) looksBy() []string {
+	var out []string
+	for _, r := range s.rules {
+		if r.ID == policy.RuleDefault || r.Added {
+			continue
+		}
+		if r.When == nil || len(r.Params) == 0 && r.when.IsConst(true) {
+			return nil
+		}
+		out = append(out, r.Params...)
+	}
+	return out
 }

@@ -35,7 +35,7 @@ func (c *comparison) complete(p *engine.Policy) {
 			Kind: Parameter, What: "whether other values of the parameter " + param.Name + " make a difference",
 			Why: fmt.Sprintf("it has no default, and %s was taken for it", wordsOf(v)),
 		}
-		if !slices.Contains(c.report.Incomplete, gap) {
+		if !slices.ContainsFunc(c.report.Incomplete, func(g Gap) bool { return g.What == gap.What && g.Why == gap.Why }) {
 			c.report.Incomplete = append(c.report.Incomplete, gap)
 		}
 	}
@@ -65,13 +65,6 @@ func (c *comparison) document() {
 	older, newer := c.older.policy.Document, c.newer.policy.Document
 	if a, b := older.Enforcement.Mode, newer.Enforcement.Mode; a != b {
 		c.mode(a, b)
-	}
-	if a, b := older.DenyByDefault, newer.DenyByDefault; a != b {
-		word := map[bool]string{true: "deny", false: "allow"}
-		c.report.Changes = append(c.report.Changes, Change{
-			Kind: Default, Rules: []string{policy.RuleDefault}, Words: fmt.Sprintf("default: %s instead of %s", word[b], word[a]),
-			Before: &Outcome{Value: word[a]}, After: &Outcome{Value: word[b]},
-		})
 	}
 	for i := range older.Params {
 		if p := &older.Params[i]; newer.Param(p.Name) == nil {

@@ -56,16 +56,19 @@ func (c *comparison) otherValues(p pair, decided bool) {
 	default:
 		params = p.newer.Params
 	}
-	if len(params) == 0 {
-		return
+	if len(params) > 0 {
+		c.otherValuesOf(params, p)
 	}
+}
+
+func (c *comparison) otherValuesOf(params []string, p pair) {
 	params = slices.Compact(slices.Sorted(slices.Values(params)))
 	noun := "the parameter "
 	if len(params) > 1 {
 		noun = "the parameters "
 	}
 	c.report.Incomplete = append(c.report.Incomplete, Gap{
-		Kind: Parameter, What: "whether other values of " + noun + strings.Join(params, ", ") + " make a difference (rule " + p.id() + ")", Why: "it was compared with the values there are",
+		Kind: Parameter, Rules: p.ids(), What: "whether other values of " + noun + strings.Join(params, ", ") + " make a difference (rule " + p.id() + ")", Why: "it was compared with the values there are",
 	})
 }
 
@@ -159,8 +162,34 @@ func (c *comparison) flip(kind Kind, p pair, r *rule, clause lower.Clause, ways 
 	if r == p.older {
 		version = p.newer
 	}
-	words := fmt.Sprintf("%s now: %s (%s)", kind, c.whereWords(r, version, clause, ways), ruleWords(p, r, term.Disjunction(clause...)))
-	c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: kind, Rules: p.ids(), Words: words}, ways[0].example))
+	s := c.violations(r, version, clause, ways)
+	words := fmt.Sprintf("%s now: %s (%s)", kind, s, ruleWords(p, r, term.Disjunction(clause...)))
+	c.say(Change{Kind: kind, Rules: p.ids(), Words: words}, p, r, s, ways[0].example)
+}
+
+// say reports a change with what is known of its words.
+func (c *comparison) say(change Change, p pair, r *rule, s statement, example *mesh.Action) {
+	change.Extent, change.where, change.OtherRules = s.extent, s.terms(), c.others(p, r)
+	c.report.Changes = append(c.report.Changes, c.shown(change, example))
+}
+
+// others reports whether rules but those of the pair may refuse an action that
+// one of it looks at.
+func (c *comparison) others(p pair, r *rule) bool {
+	for _, s := range []*side{c.older, c.newer} {
+		for _, o := range s.rules {
+			switch {
+			case o == p.older || o == p.newer || o.Require == nil && o.when.IsConst(true):
+			case o.ID == policy.RuleDefault: // it looks at what the pair does not
+				if p.older == nil || p.newer == nil || p.older.when.String() != p.newer.when.String() {
+					return true
+				}
+			case !o.selects.excludes(r.selects):
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // shown adds what both versions make of an example.
@@ -185,8 +214,14 @@ func (c *comparison) failures(p pair, r *rule, by, other *side) {
 	}
 	switch {
 	case a != nil:
-		words += fmt.Sprintf(": %s (rule %s)", failingWords(c, r, a), r.ID)
-		c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: kind, Rules: p.ids(), Words: words}, a))
+		o := p.newer
+		if r == p.newer {
+			o = p.older
+		}
+		among := append([]space.Goal{{Term: r.outcome, Want: space.Error}}, p.satisfied(other, c)...)
+		s := c.failed(r, o, a, among)
+		words += fmt.Sprintf(": %s (rule %s)", s, r.ID)
+		c.say(Change{Kind: kind, Rules: p.ids(), Words: words}, p, r, s, a)
 	case !c.impossible(q.goals):
 		c.gap(kind, p.ids(), "an action on which the rule fails is decided otherwise", r.when, r.require)
 	}
@@ -204,14 +239,16 @@ func (c *comparison) turnsToError(p pair) {
 		{p.older, p.newer, c.older, c.newer, Failing, "fails now instead of being violated"},
 		{p.newer, p.older, c.newer, c.older, Denied, "denied now instead of failing"},
 	} {
-		q := question{goals: []space.Goal{isNot(d.violated.outcome), {Term: d.failed.outcome, Want: space.Error}}, test: func(a *mesh.Action) bool {
+		among := []space.Goal{isNot(d.violated.outcome), {Term: d.failed.outcome, Want: space.Error}}
+		q := question{goals: among, test: func(a *mesh.Action) bool {
 			return c.decide(d.by, a).violates(d.violated.ID) && c.decide(d.at, a).fails(d.failed.ID)
 		}}
 		a := c.find(&q)
 		switch {
 		case a != nil:
-			words := fmt.Sprintf("%s: %s (rule %s)", d.words, failingWords(c, d.failed, a), p.id())
-			c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: d.kind, Rules: p.ids(), Words: words}, a))
+			s := c.failed(d.failed, d.violated, a, among)
+			words := fmt.Sprintf("%s: %s (rule %s)", d.words, s, p.id())
+			c.say(Change{Kind: d.kind, Rules: p.ids(), Words: words}, p, d.failed, s, a)
 		case !c.impossible(q.goals):
 			c.gap(d.kind, p.ids(), "a violation turns into a failure, or the other way round", d.failed.when, d.failed.require)
 		}
@@ -265,11 +302,32 @@ func (c *comparison) obliged(p pair, r, o *rule, equal bool, by *side) {
 	}
 	switch {
 	case a != nil:
-		words += fmt.Sprintf(": %s (rule %s)", c.whereWords(r, nil, nil, nil), r.ID)
-		c.report.Changes = append(c.report.Changes, c.shown(Change{Kind: Obligation, Rules: p.ids(), Words: words}, a))
+		s := c.obliging(r, o, equal, by)
+		words += fmt.Sprintf(": %s (rule %s)", s, r.ID)
+		c.say(Change{Kind: Obligation, Rules: p.ids(), Words: words}, p, r, s, a)
 	case !c.impossible(q.goals):
 		c.gap(Obligation, p.ids(), "an allowed action has other obligations", r.when, r.require)
 	}
+}
+
+// obliging says which allowed actions a rule obliges for that the same rule of
+// the other version does not oblige for or, as it does now, to something else.
+func (c *comparison) obliging(r, o *rule, equal bool, by *side) statement {
+	inside := r.when
+	var further []*term.Term
+	switch {
+	case o == nil:
+	case equal:
+		further = []*term.Term{term.Negate(o.when)}
+	case by == c.newer && len(o.Obligations) > 0:
+		further = []*term.Term{o.when}
+	}
+	return c.stated(r, nil, nil, term.Conjunction(append(further, inside)...), func(known []*term.Term) []piece {
+		if o != nil && equal {
+			return pieces([]*term.Term{term.Negate(term.Conjunction(c.unknown(o.when, known)...))})
+		}
+		return pieces(further)
+	})
 }
 
 // sameObligations compares obligations as sets.

@@ -21,7 +21,7 @@ func (p phrase) String() string {
 	if p.field == "" {
 		return p.words
 	}
-	if strings.HasPrefix(p.words, "with ") || strings.HasPrefix(p.words, "without ") {
+	if words := strings.TrimPrefix(p.words, "("); strings.HasPrefix(words, "with ") || strings.HasPrefix(words, "without ") {
 		return p.field + " " + p.words
 	}
 	return term.Sentence(p.field, p.words)
@@ -47,92 +47,40 @@ func join(phrases []phrase) string {
 		i := slices.IndexFunc(out, func(o phrase) bool { return o.field != "" && o.field == p.field })
 		switch {
 		case i >= 0 && out[i].words != p.words:
-			out[i].words = bracketed(out[i].words) + " and " + bracketed(p.words)
+			first, second := out[i].words, p.words
+			if negative(first) && !negative(second) {
+				first, second = second, first
+			}
+			out[i].words = bracketed(first) + " and " + bracketed(second)
 		case i < 0 && !slices.Contains(out, p):
 			out = append(out, p)
 		}
 	}
 	texts := make([]string, len(out))
 	for i, p := range out {
-		texts[i] = p.String()
+		if texts[i] = p.String(); i < len(out)-1 {
+			texts[i] = bracketed(texts[i])
+		}
 	}
 	return strings.Join(texts, " and ")
 }
 
+// negative reports whether words say what a value is not, which is easier to
+// follow behind what it is.
+func negative(words string) bool {
+	switch first, _, _ := strings.Cut(words, " "); first {
+	case "not", "none", "does", "without":
+		return true
+	}
+	return false
+}
+
 // bracketed puts alternatives into brackets, so that more can be asked.
 func bracketed(words string) string {
-	if strings.Contains(words, " or ") {
+	if strings.Contains(words, " or ") && !strings.HasPrefix(words, "(") {
 		return "(" + words + ")"
 	}
 	return words
-}
-
-// whereWords says which actions a rule looks at and, of those, which miss a part
-// of its demand in one of the ways.
-func (c *comparison) whereWords(r, version *rule, clause lower.Clause, ways []way) string {
-	if r.ID == policy.RuleDefault {
-		return "what no rule looks at"
-	}
-	missing := missingWords(clause, ways)
-	if len(clause) == 1 && len(missing) == 1 && version != nil {
-		missing[0] = c.narrowed(missing[0], clause[0], clauseAbout(version, clause[0], r))
-	}
-	subject, conditions := conditionsOf(r.when)
-	var parts []string
-	var phrases []phrase
-	for _, t := range conditions {
-		p := says(t)
-		if i := slices.IndexFunc(missing, func(m phrase) bool { return m.field != "" && m.field == p.field }); i >= 0 && c.implied(t, ways) {
-			continue // what is missing says so, too
-		}
-		phrases = append(phrases, p)
-	}
-	for _, text := range []string{join(phrases), join(missing)} {
-		if text != "" {
-			parts = append(parts, text)
-		}
-	}
-	if len(parts) == 0 {
-		return subject
-	}
-	return subject + " where " + strings.Join(parts, " and ")
-}
-
-// narrowed says more closely what misses one demand about a field, if the other
-// version demands something else of it: the values that only this one refuses.
-func (c *comparison) narrowed(missing phrase, demand, other *term.Term) phrase {
-	if missing.field == "" || other == nil || other.Words() == "" || other.String() == demand.String() {
-		return missing
-	}
-	place := space.PlaceAt(missing.field)
-	refuses, allows := lower.NewTest(demand, c.definitions), lower.NewTest(other, c.definitions)
-	s := c.made(demand, other)
-	if s == nil {
-		return missing
-	}
-	var names []string
-	for _, v := range s.Values(place) {
-		a := place.With(&mesh.Action{Action: mesh.Operation{Type: mesh.TypeDataRead}}, v)
-		if refuses.Truth(c.ctx, a) == lower.True || allows.Truth(c.ctx, a) != lower.True {
-			continue
-		}
-		switch v.V.(type) {
-		case int64, float64:
-			return phrase{missing.field, bracketed(missing.words) + " and " + other.Words()}
-		case string:
-			if !mentions(demand, v.V) && !mentions(other, v.V) {
-				return missing
-			}
-			names = append(names, wordsOf(v.V))
-		default:
-			return missing
-		}
-	}
-	const shown = 8
-	if len(names) == 0 || len(names) > shown {
-		return missing
-	}
-	return phrase{missing.field, strings.Join(names, " or ")}
 }
 
 // mentions reports whether a term compares with a value.
@@ -146,47 +94,6 @@ func mentions(t *term.Term, value any) bool {
 		return !found
 	})
 	return found
-}
-
-// implied reports whether every way of missing a demand meets a condition.
-func (c *comparison) implied(condition *term.Term, ways []way) bool {
-	for _, w := range ways {
-		if !c.impossible(append(slices.Clone(w.cube), space.Goal{Term: condition, Want: space.False | space.Error})) {
-			return false
-		}
-	}
-	return len(ways) > 0
-}
-
-// missingWords says of each term of a clause in which ways it is false.
-func missingWords(clause lower.Clause, ways []way) []phrase {
-	taken := map[string]bool{}
-	for _, w := range ways {
-		for _, g := range w.cube {
-			taken[goalTerm(g).String()] = true
-		}
-	}
-	var out []phrase
-	for _, t := range clause {
-		cubes, ok := cubesOf(t, false)
-		var phrases []phrase
-		for _, cube := range cubes {
-			if ok && len(cube) == 1 && taken[goalTerm(cube[0]).String()] {
-				phrases = append(phrases, says(goalTerm(cube[0])))
-			} else if ok && len(cube) > 1 {
-				ok = false
-			}
-		}
-		switch {
-		case !ok || len(phrases) == 0:
-			out = append(out, says(term.Negate(t)))
-		case len(phrases) == len(cubes) && says(term.Negate(t)).field != "":
-			out = append(out, says(term.Negate(t)))
-		default:
-			out = append(out, merged(phrases))
-		}
-	}
-	return out
 }
 
 // merged is the disjunction of phrases.
@@ -216,25 +123,6 @@ func goalTerm(g space.Goal) *term.Term {
 		return term.Negate(g.Term)
 	}
 	return g.Term
-}
-
-// conditionsOf splits a condition into the types of actions and what else it
-// asks, where what is asked of a value need not ask that it is there.
-func conditionsOf(when *term.Term) (subject string, conditions []*term.Term) {
-	subject = "any action"
-	parts := when.Conjuncts()
-	for _, part := range parts {
-		if types := part.ActionTypes(); types != nil && subject == "any action" {
-			subject = typeWords(types)
-			continue
-		}
-		guards := part.Op == term.Has || part.Op == term.HasKey
-		if guards && slices.ContainsFunc(parts, func(o *term.Term) bool { return o != part && len(o.Reads()) == 1 && o.Reads()[0].Path() == part.Path() }) {
-			continue
-		}
-		conditions = append(conditions, part)
-	}
-	return subject, conditions
 }
 
 // typeWords names some types, and how many others there are.
@@ -323,50 +211,6 @@ func samePlaces(a, b *term.Term) bool {
 	}
 	x := paths(a)
 	return len(x) > 0 && slices.Equal(x, paths(b))
-}
-
-// failingWords says on what a rule fails: what it reads and is absent, or of
-// another type.
-func failingWords(c *comparison, r *rule, a *mesh.Action) string {
-	subject, _ := conditionsOf(r.when)
-	var reads []phrase
-	if c.failing(r.when, a, &reads); len(reads) == 0 {
-		c.failing(r.require, a, &reads)
-	}
-	if text := join(reads); text != "" {
-		return subject + " where " + text
-	}
-	return subject
-}
-
-// failing adds what the terms without logic read that are errors.
-func (c *comparison) failing(t *term.Term, a *mesh.Action, out *[]phrase) {
-	switch t.Op {
-	case term.Not, term.And, term.Or, term.Cond:
-		for _, x := range t.Args {
-			c.failing(x, a, out)
-		}
-		return
-	}
-	if t.Op == term.Const || c.library.Truth(c.ctx, t, a) != lower.Error {
-		return
-	}
-	var absent, stated []phrase
-	for _, read := range t.Reads() {
-		p := space.PlaceOf(read)
-		if p == (space.Place{}) {
-			continue
-		}
-		if v := p.ValueIn(a); v.Present {
-			stated = append(stated, phrase{p.String(), wordsOf(v.V)})
-		} else {
-			absent = append(absent, phrase{p.String(), "absent"})
-		}
-	}
-	if len(absent) > 0 {
-		stated = nil
-	}
-	*out = append(append(*out, absent...), stated...)
 }
 
 // unchangedWords says that a rule changes and no decision does.

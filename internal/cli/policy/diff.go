@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -128,7 +129,8 @@ const shownChanges = 50
 
 func printDiff(streams *iostreams.Streams, r *compare.Report, all bool) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(streams.Out, format+"\n", args...) }
-	changes, gaps := r.Changes, r.Incomplete
+	changes, gaps := r.Changes, r.Questions()
+	questions := len(gaps)
 	if !all {
 		changes, gaps = changes[:min(len(changes), shownChanges)], gaps[:min(len(gaps), shownChanges)]
 	}
@@ -148,10 +150,13 @@ func printDiff(streams *iostreams.Streams, r *compare.Report, all bool) {
 	if rest := r.Changes[len(changes):]; len(rest) > 0 {
 		line("and %s: %s (--all lists them)", plural(len(rest), "more change"), kindsOf(rest))
 	}
+	if slices.ContainsFunc(changes, func(c compare.Change) bool { return c.OtherRules }) {
+		line("each is said of actions that no other rule refuses")
+	}
 	for _, g := range gaps {
 		line("%s %s: %s", streams.Paint(iostreams.Yellow, "not known:"), g.What, g.Why)
 	}
-	if rest := len(r.Incomplete) - len(gaps); rest > 0 {
+	if rest := questions - len(gaps); rest > 0 {
 		line("and %s that could not be answered (--all lists them)", plural(rest, "more question"))
 	}
 	switch {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,5 +46,34 @@ func TestPrintManyChanges(t *testing.T) {
 	}
 	if got, want := len(printed(true)), 2*1000+60+1; got != want {
 		t.Errorf("with --all %d lines, want %d", got, want)
+	}
+}
+
+// TestPrintWhatIsSaid: that other rules may refuse an action is said once, and
+// what is not known of a rule takes one line.
+func TestPrintWhatIsSaid(t *testing.T) {
+	t.Parallel()
+	gap := func(kind compare.Kind, rule string) compare.Gap {
+		return compare.Gap{Kind: kind, Rules: []string{rule}, What: string(kind) + " of " + rule, Why: "why"}
+	}
+	r := &compare.Report{
+		Differ: compare.Yes,
+		Changes: []compare.Change{
+			{Kind: compare.Denied, Rules: []string{"a"}, Words: "one", OtherRules: true}, {Kind: compare.Denied, Rules: []string{"b"}, Words: "two", OtherRules: true},
+		},
+		Incomplete: []compare.Gap{gap(compare.Denied, "a"), gap(compare.Allowed, "c"), gap(compare.Allowed, "a"), gap(compare.Parameter, "a"), gap(compare.Failing, "c")},
+	}
+	streams, _, out, _ := iostreams.Test()
+	printDiff(streams, r, false)
+	got := strings.Split(strings.TrimSpace(out.String()), "\n")
+	want := []string{
+		"one", "two", "each is said of actions that no other rule refuses",
+		"not known: what else changes by rule a: it takes more than 50000 steps",
+		"not known: whether rule c decides, or obliges to, anything else than before: it takes more than 50000 steps",
+		"not known: parameter of a: why",
+		"there may be more differences: see what is not known",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("printed\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
