@@ -1,14 +1,12 @@
 package explain
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
-	"github.com/ai-agent-mesh/mesh/engine/term"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 )
 
 // because says what a term owes its value to: each field with what it says, the
@@ -47,11 +45,26 @@ func heldBy(r lower.Reason) string {
 func Found(fields []mesh.FieldValue) []string {
 	var out []string
 	for i, f := range fields {
-		if !named(fields, i) {
+		switch {
+		case named(fields, i):
+		case unread(f):
+			out = append(out, f.Field+" is stated")
+		default:
 			out = append(out, f.Field+" is "+ValueText(f.Value))
 		}
 	}
 	return out
+}
+
+// unread reports whether a field is an object of the action's schema of which a
+// clause only asks whether it is there: what it holds is not said.
+func unread(f mesh.FieldValue) bool {
+	m, ok := f.Value.(map[string]any)
+	if !ok || len(m) > 0 {
+		return false
+	}
+	leaf := shape.LeafAt(f.Field)
+	return leaf != nil && leaf.Kind == shape.Struct
 }
 
 // named reports whether a later field is an element of the list or a key of the
@@ -69,38 +82,4 @@ func named(fields []mesh.FieldValue, i int) bool {
 		}
 	}
 	return false
-}
-
-// maxValue bounds the characters of a value in a sentence.
-const maxValue = 200
-
-// ValueText is a value of an action in a sentence, cut where it is long;
-// "absent" for nil.
-func ValueText(v any) string {
-	if v == nil {
-		return "absent"
-	}
-	text := valueText(v)
-	if short := []rune(text); len(short) > maxValue {
-		return string(short[:maxValue]) + "…"
-	}
-	return text
-}
-
-func valueText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return term.TextWords(v)
-	case mesh.ContentFinding:
-		if v.Type != nil {
-			return term.TextWords(*v.Type)
-		}
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(v) != nil {
-		return "a value"
-	}
-	return term.Visible(strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), `","`, `", "`))
 }

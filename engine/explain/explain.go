@@ -13,13 +13,17 @@
 package explain
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/ai-agent-mesh/mesh"
 	"github.com/ai-agent-mesh/mesh/engine"
 	"github.com/ai-agent-mesh/mesh/engine/lower"
 	"github.com/ai-agent-mesh/mesh/engine/policy"
+	"github.com/ai-agent-mesh/mesh/engine/shape"
 	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
@@ -32,7 +36,10 @@ type Trace struct {
 	Mode        mesh.Mode         `json:"mode"` // the strictest of the policies
 	Policies    []Policy          `json:"policies"`
 	Obligations []mesh.Obligation `json:"obligations"`
-	Remedy      Remedy            `json:"remedy"`
+	// GivenUp is true if the parts of the rules take more than [MaxSteps]: the
+	// truth of those that are left is "error", whatever they are.
+	GivenUp bool   `json:"givenUp,omitzero"`
+	Remedy  Remedy `json:"remedy"`
 }
 
 // Policy is what one policy makes of the action.
@@ -88,7 +95,15 @@ type Predicate struct {
 	Fields []mesh.FieldValue `json:"fields"`
 }
 
-// Explain decides the action in both phases and says how.
+// MaxSteps is how many steps the parts of the rules may take for one trace, each
+// by itself, and how many the search for what would allow the action: so both are
+// done in a few times of what one decision may take.
+const MaxSteps = 4 * engine.MaxSteps
+
+// Explain decides the action in both phases and says how. Where the parts of the
+// rules take more than [MaxSteps], those that are left have the truth "error";
+// what becomes of the rules is as it was decided all the same. Once ctx is done,
+// nothing in the trace counts.
 func Explain(ctx context.Context, p *engine.Program, a *mesh.Action) *Trace {
 	d := decide(ctx, p, a)
 	x := newExplainer(ctx, a)
@@ -112,6 +127,7 @@ func Explain(ctx context.Context, p *engine.Program, a *mesh.Action) *Trace {
 		rules = rules[own:]
 		t.Policies = append(t.Policies, out)
 	}
+	t.GivenUp = x.left <= 0
 	if !d.wouldAllow {
 		t.Remedy = remedy(x, p, d)
 	}
@@ -125,13 +141,36 @@ func Explain(ctx context.Context, p *engine.Program, a *mesh.Action) *Trace {
 type decision struct {
 	allowed, wouldAllow bool
 	inline, deferred    engine.Result
+	outcomes            map[ruleName]Outcome // of the rules that looked at the action
+	failures            map[ruleName]string
 }
 
+// ruleName is what decisions know a rule by.
+type ruleName struct{ policyID, ruleID string }
+
+func (n ruleName) String() string { return n.policyID + "/" + n.ruleID }
+
+func nameOf(r *engine.RuleInfo) ruleName { return ruleName{r.PolicyID, r.ID} }
+
 func decide(ctx context.Context, p *engine.Program, a *mesh.Action) *decision {
-	d := &decision{}
+	d := &decision{outcomes: map[ruleName]Outcome{}, failures: map[ruleName]string{}}
 	p.Evaluate(ctx, a, engine.Inline, &d.inline)
 	p.Evaluate(ctx, a, engine.Deferred, &d.deferred)
 	d.allowed, d.wouldAllow = d.inline.Allowed, d.inline.WouldAllow && d.deferred.WouldAllow
+	for _, r := range []*engine.Result{&d.inline, &d.deferred} {
+		for i := range r.Policies {
+			for _, id := range r.Policies[i].Rules {
+				d.outcomes[ruleName{r.Policies[i].PolicyID, id}] = Satisfied
+			}
+		}
+		for i := range r.Errors {
+			name := ruleName{r.Errors[i].PolicyID, r.Errors[i].RuleID}
+			d.outcomes[name], d.failures[name] = Failed, r.Errors[i].Message
+		}
+		for i := range r.Violations {
+			d.outcomes[ruleName{r.Violations[i].PolicyID, r.Violations[i].RuleID}] = Violated
+		}
+	}
 	return d
 }
 
@@ -144,19 +183,13 @@ func (d *decision) evaluation(policyID string) *mesh.PolicyEvaluation {
 	return nil
 }
 
-func (d *decision) violates(r *engine.RuleInfo) bool {
-	return slices.ContainsFunc(slices.Concat(d.inline.Violations, d.deferred.Violations), func(v mesh.Violation) bool {
-		return v.PolicyID == r.PolicyID && v.RuleID == r.ID
-	})
-}
-
-func (d *decision) failure(r *engine.RuleInfo) string {
-	for _, e := range slices.Concat(d.inline.Errors, d.deferred.Errors) {
-		if e.PolicyID == r.PolicyID && e.RuleID == r.ID {
-			return e.Message
-		}
+// outcome is what becomes of a rule. What is denied by default is looked at by no
+// rule: to violate it is all that is known of it.
+func (d *decision) outcome(r *engine.RuleInfo) Outcome {
+	if out, looked := d.outcomes[nameOf(r)]; looked {
+		return out
 	}
-	return ""
+	return Ignored
 }
 
 // explainer evaluates the parts of rules for one action, each once: a text may be
@@ -165,49 +198,108 @@ type explainer struct {
 	ctx         context.Context
 	action      *mesh.Action
 	definitions map[string]*term.Term
-	tests       map[*term.Term]*lower.Test
-	truths      map[*term.Term]lower.Truth
+	left        int // steps
+	parts       map[string]*part
+	objects     map[string]any // of the action's schema, as JSON has them; nil until they are asked for
+}
+
+// part is what is known of a term, which its text stands for.
+type part struct {
+	test    *lower.Test
+	truth   lower.Truth
+	reasons []lower.Reason
+	decided bool
+	told    bool // its reasons are known
 }
 
 func newExplainer(ctx context.Context, a *mesh.Action) *explainer {
-	return &explainer{
-		ctx: ctx, action: a, definitions: engine.Predicates(),
-		tests: map[*term.Term]*lower.Test{}, truths: map[*term.Term]lower.Truth{},
-	}
+	return &explainer{ctx: ctx, action: a, definitions: engine.Predicates(), left: MaxSteps, parts: map[string]*part{}}
 }
 
-func (x *explainer) test(t *term.Term) *lower.Test {
-	test := x.tests[t]
-	if test == nil {
-		test = lower.NewTest(t, x.definitions)
-		x.tests[t] = test
+func (x *explainer) part(t *term.Term) *part {
+	text := t.String()
+	p := x.parts[text]
+	if p == nil {
+		p = &part{test: lower.NewTest(t, x.definitions)}
+		x.parts[text] = p
 	}
-	return test
+	return p
 }
 
-func (x *explainer) truth(t *term.Term) lower.Truth {
-	truth, known := x.truths[t]
-	if !known {
-		truth = x.test(t).Truth(x.ctx, x.action)
-		x.truths[t] = truth
-	}
+// truthFor decides a part for an action.
+func (x *explainer) truthFor(p *part, a *mesh.Action) lower.Truth {
+	p.test.Limit(x.left)
+	truth := p.test.Truth(x.ctx, a)
+	x.left -= p.test.Took()
 	return truth
 }
 
-func (x *explainer) reasons(t *term.Term) []lower.Reason { return x.test(t).Reasons(x.ctx, x.action) }
+func (x *explainer) truth(t *term.Term) lower.Truth {
+	p := x.part(t)
+	if !p.decided {
+		p.truth, p.decided = x.truthFor(p, x.action), true
+	}
+	return p.truth
+}
+
+func (x *explainer) reasons(t *term.Term) []lower.Reason {
+	p := x.part(t)
+	if !p.told {
+		p.test.Limit(x.left)
+		p.reasons, p.told = slices.Clone(p.test.Reasons(x.ctx, x.action)), true
+		x.left -= p.test.Took()
+		for i := range p.reasons {
+			p.reasons[i].Value = x.stated(p.reasons[i].Field, p.reasons[i].Value)
+		}
+	}
+	return p.reasons
+}
+
+// stated is a value that stands at a path, of an object of the action's schema
+// what it holds: terms only ask whether it is there.
+func (x *explainer) stated(path string, v any) any {
+	leaf := shape.LeafAt(path)
+	if v == nil || leaf == nil || leaf.Kind != shape.Struct {
+		return v
+	}
+	if x.objects == nil {
+		x.objects = objectOf(x.action)
+	}
+	object := x.objects
+	for name := range strings.SplitSeq(path, ".") {
+		inner, ok := object[name].(map[string]any)
+		if !ok {
+			return v
+		}
+		object = inner
+	}
+	return object
+}
+
+// objectOf is an action as JSON has it; empty for one that JSON cannot say.
+func objectOf(a *mesh.Action) map[string]any {
+	out := map[string]any{}
+	data, err := json.Marshal(a)
+	if err != nil {
+		return out
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if d.Decode(&out) != nil {
+		return map[string]any{}
+	}
+	return out
+}
 
 func (x *explainer) rule(r *engine.RuleInfo, d *decision) Rule {
 	out := Rule{
-		RuleID: r.ID, Outcome: Satisfied, Controls: r.Controls, Severity: r.Severity, When: []Clause{}, Require: []Clause{},
-		Message: r.Message, Recommendation: r.Recommendation, Error: d.failure(r),
+		RuleID: r.ID, Outcome: d.outcome(r), Controls: r.Controls, Severity: r.Severity, When: []Clause{}, Require: []Clause{},
+		Message: r.Message, Recommendation: r.Recommendation, Error: d.failures[nameOf(r)],
 	}
 	if out.Controls == nil {
 		out.Controls = []mesh.ControlID{}
 	}
 	if r.ID == policy.RuleDefault { // whose parts are the conditions of all others
-		if out.Outcome = Ignored; d.violates(r) {
-			out.Outcome = Violated
-		}
 		return out
 	}
 	looks, demand := term.Constant(true), term.Constant(true)
@@ -223,22 +315,10 @@ func (x *explainer) rule(r *engine.RuleInfo, d *decision) Rule {
 	for _, clause := range lower.Clauses(demand) {
 		out.Require = append(out.Require, x.clause(term.Disjunction(clause...)))
 	}
-	out.Outcome = x.outcome(looks, demand)
 	if out.Outcome == Satisfied {
 		out.Obligations = r.Obligations
 	}
 	return out
-}
-
-// outcome is what becomes of a rule by its two parts.
-func (x *explainer) outcome(looks, demand *term.Term) Outcome {
-	switch x.truth(looks) {
-	case lower.False:
-		return Ignored
-	case lower.Error:
-		return Failed
-	}
-	return map[lower.Truth]Outcome{lower.True: Satisfied, lower.False: Violated, lower.Error: Failed}[x.truth(demand)]
 }
 
 // parts returns what a condition is the conjunction of, as its author wrote it
@@ -277,7 +357,7 @@ func (x *explainer) clause(t *term.Term) Clause {
 		Truth:  x.truth(t).String(),
 	}
 	for _, r := range t.Reads() {
-		out.Fields = append(out.Fields, mesh.FieldValue{Field: r.Path(), Value: r.ValueIn(x.action)})
+		out.Fields = append(out.Fields, mesh.FieldValue{Field: r.Path(), Value: x.stated(r.Path(), r.ValueIn(x.action))})
 	}
 	if out.Truth != "true" {
 		out.Fields = engine.Further(out.Fields, x.elements(t))

@@ -189,6 +189,17 @@ func TestWhatWouldAllow(t *testing.T) {
 		{"an argument to leave out", `    - {id: a, require: 'has(tool.args) && tool.args.all(a, a in ["to"])'}`,
 			`{"action":{"type":"tool.call"},"tool":{"args":{"to":"x","cc":"y"}}}`, []string{"tool.args.cc left out"}},
 		{"a field of an absent object", `    - {id: a, require: 'has(data.consent.given) && data.consent.given'}`, `{"action":{"type":"data.read"}}`, []string{"data.consent.given = true"}},
+		{"elements of a long list to leave out", `    - {id: a, require: 'has(data.fields) && !data.fields.exists(f, f in ["ssn", "dob"])'}`,
+			`{"action":{"type":"data.read"},"data":{"fields":["a","b","c","d","e","f","ssn","g","dob","h"]}}`, []string{`data.fields without "ssn", "dob"`}},
+		{"an element for a long list", `    - {id: a, require: 'has(actor.groups) && "admin" in actor.groups'}`, `{"action":{"type":"data.read"},"actor":{"groups":["a","b","c","d","e","f","g"]}}`,
+			[]string{`actor.groups with "admin" added`}},
+		{"an argument that is to be stated", `    - {id: a, require: 'has(tool.args.approvalId)'}`, `{"action":{"type":"tool.call"},"tool":{"args":{"to":"x"}}}`,
+			[]string{"tool.args.approvalId: stated (for example other)"}},
+		{"an argument that is no number", `    - {id: a, require: 'has(tool.args.n) && tool.args.n != 5'}`, `{"action":{"type":"tool.call"},"tool":{"args":{"n":5}}}`,
+			[]string{"tool.args.n: not 5 (for example other)"}},
+		{"a flag among the arguments", `    - {id: a, require: 'has(tool.args.dry) && tool.args.dry'}`, `{"action":{"type":"tool.call"},"tool":{"args":{"to":"x"}}}`, []string{"tool.args.dry = true"}},
+		{"an argument that is another flag", `    - {id: a, require: 'has(tool.args.force) && tool.args.force != true'}`, `{"action":{"type":"tool.call"},"tool":{"args":{"force":true}}}`,
+			[]string{"tool.args.force = false"}},
 		{"an object", `    - {id: a, require: 'has(data.consent)'}`, `{"action":{"type":"data.read"}}`, []string{"data.consent: stated (for example {})"}},
 		{"no personal data", `    - {id: a, when: personalData(), require: 'has(data.purpose) && has(data.region)'}`, `{"action":{"type":"data.read"}}`,
 			[]string{"avoids data.categories = []"}},
@@ -387,11 +398,25 @@ func TestCanceledSearch(t *testing.T) {
 	p := program(t, "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: a, require: 'has(data.region)'}]}\n")
 	a := action(t, `{"action":{"type":"data.read"}}`)
 	ctx, cancel := context.WithCancel(t.Context())
-	if got := explain.WhatWouldAllow(ctx, p, a); len(got.Changes) == 0 {
-		t.Fatal("nothing was found")
+	if got := explain.WhatWouldAllow(ctx, p, a); len(got.Changes) == 0 || got.GivenUp {
+		t.Fatalf("changes %v, given up: %v", got.Changes, got.GivenUp)
 	}
 	cancel()
-	if got := explain.WhatWouldAllow(ctx, p, a); len(got.Changes) > 0 {
-		t.Errorf("tried although nobody waits: %v", got.Changes)
+	if got := explain.WhatWouldAllow(ctx, p, a); len(got.Changes) > 0 || !got.GivenUp {
+		t.Errorf("tried although nobody waits: %v, given up: %v", got.Changes, got.GivenUp)
+	}
+}
+
+// TestObjectsSayWhatTheyHold: a condition that asks whether an object is there is
+// shown with what it holds.
+func TestObjectsSayWhatTheyHold(t *testing.T) {
+	t.Parallel()
+	p := program(t, "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: a, when: has(approval), require: '!has(data.consent)'}]}\n")
+	tr := explain.Explain(t.Context(), p, action(t, `{"action":{"type":"egress"},"approval":{"approver":"bob","ageSeconds":3},"data":{"consent":{"given":true}}}`))
+	r := tr.Policies[0].Rules[0]
+	got := slices.Concat(explain.Found(r.When[0].Fields), explain.Found(r.Require[0].Fields))
+	want := []string{`approval is {"ageSeconds": 3, "approver": "bob"}`, `data.consent is {"given": true}`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -18,8 +18,12 @@ import (
 // MaxTries bounds the changes that [WhatWouldAllow] decides.
 const MaxTries = 2_000
 
-// maxShown bounds the values that one change names.
-const maxShown = 8
+// The bounds of what is tried.
+const (
+	maxClauses    = 200 // that are not met; of further ones nothing is tried
+	maxCandidates = 100 // made of the texts that another field or the rules name
+	maxShown      = 8   // values that one change names
+)
 
 // Remedy is what would allow an action that is denied.
 type Remedy struct {
@@ -31,6 +35,10 @@ type Remedy struct {
 	// in the way, and Remaining how many.
 	Best      *Change `json:"best,omitzero"`
 	Remaining int     `json:"remaining,omitzero"`
+	// GivenUp is true if the search ended before all was tried: at [MaxTries], at
+	// [MaxSteps], at more clauses or values than are looked at, or because nobody
+	// waits any more. What it found until then holds.
+	GivenUp bool `json:"givenUp"`
 }
 
 // Change is another value of one field.
@@ -44,6 +52,8 @@ type Change struct {
 	// Avoids is true if a rule in the way does not look at the action then. Such
 	// changes are only looked for where no other would allow the action.
 	Avoids bool `json:"avoids,omitzero"`
+
+	words string // for people, of a long list what is changed in it
 }
 
 // String says it in words.
@@ -55,6 +65,8 @@ func (c Change) String() string {
 	switch {
 	case c.Remove:
 		return c.Field + " left out"
+	case c.words != "":
+		return c.Field + " " + c.words
 	case c.Wanted != "" && len(values) > 0:
 		return fmt.Sprintf("%s: %s (for example %s)", c.Field, c.Wanted, values[0])
 	case len(values) > 1:
@@ -70,6 +82,8 @@ func (c Change) String() string {
 // they ask for; never another type of action. That it finds none is no proof
 // that there is none. An action that is let through by its mode alone counts as
 // denied. The zero Remedy is that of an action that no rule objects to.
+//
+// All that the search decides may take [MaxSteps] together.
 func WhatWouldAllow(ctx context.Context, p *engine.Program, a *mesh.Action) Remedy {
 	before := decide(ctx, p, a)
 	if before.wouldAllow {
@@ -80,74 +94,76 @@ func WhatWouldAllow(ctx context.Context, p *engine.Program, a *mesh.Action) Reme
 
 // remedy is WhatWouldAllow for an action that was decided.
 func remedy(x *explainer, p *engine.Program, before *decision) Remedy {
-	s := search{ctx: x.ctx, program: p, action: x.action, rules: p.Rules(), modes: map[string]mesh.Mode{}, left: MaxTries, explainer: x}
-	for _, info := range p.Policies() {
-		s.modes[info.ID] = info.Mode
+	x.left = MaxSteps
+	s := newSearch(x, p, !before.allowed)
+	names := s.inTheWay(before)
+	out := Remedy{Changes: []Change{}, Remaining: len(names)}
+	inTheWay := map[ruleName]bool{}
+	for _, name := range names {
+		inTheWay[name] = true
+		out.Rules = append(out.Rules, name.String())
 	}
-	s.enforced = !before.allowed
-	out := Remedy{Rules: s.inTheWay(before), Changes: []Change{}}
-	out.Remaining = len(out.Rules)
-	for _, field := range s.fields(s.missed(out.Rules)) {
+	for _, field := range s.fields(s.missed(inTheWay)) {
 		s.try(field, &out)
 	}
 	if len(out.Changes) == 0 {
-		for _, field := range s.fields(s.looks(out.Rules)) {
-			// What a condition names is nothing to recommend, but for no elements.
-			field.wanted, field.avoids, field.constants, field.edits = "", true, nil, []any{[]string{}}
+		for _, field := range s.fields(s.looks(inTheWay)) {
+			field.avoid()
 			s.try(field, &out)
 		}
 	}
 	if len(out.Changes) > 0 {
 		out.Best, out.Remaining = nil, 0
 	}
-	return out
-}
-
-// search tries changes to one action.
-type search struct {
-	ctx      context.Context
-	program  *engine.Program
-	action   *mesh.Action
-	rules    []engine.RuleInfo
-	modes    map[string]mesh.Mode
-	enforced bool // only rules of policies in enforce mode are in the way
-	left     int  // tries
-
-	explainer *explainer
-}
-
-// inTheWay returns the rules because of which an action is not allowed.
-func (s *search) inTheWay(d *decision) []string {
-	var out []string
-	add := func(policyID, ruleID string) {
-		if name := policyID + "/" + ruleID; (!s.enforced || s.modes[policyID] == mesh.ModeEnforce) && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	for _, r := range []*engine.Result{&d.inline, &d.deferred} {
-		for _, v := range r.Violations {
-			add(v.PolicyID, v.RuleID)
-		}
-		for _, e := range r.Errors {
-			add(e.PolicyID, e.RuleID)
-		}
-	}
+	out.GivenUp = s.givenUp
 	return out
 }
 
 // field is a place to change, what rules want of it and the values to try.
 type field struct {
-	place     space.Place
-	wanted    string
-	avoids    bool
-	clauses   []*term.Term
-	constants []any // that the rules name
-	edits     []any // lists that are what stands there but for some elements
-	values    []space.Value
+	place      space.Place
+	wanted     string
+	avoids     bool
+	clauses    []*term.Term
+	constants  map[any]bool // that the rules name, as of constantKey
+	texts      []string     // of the constants, in their order
+	candidates []candidate
+	more       bool // there are more candidates than are tried
+}
+
+// candidate is a value to try.
+type candidate struct {
+	space.Value
+	edit  bool   // the list that stands there but for some elements
+	words string // of an edit of a long list: what is changed in it
+}
+
+// avoid has a field tried so that a rule does not look at the action: what a
+// condition names is nothing to recommend, but for no elements.
+func (f *field) avoid() {
+	f.wanted, f.avoids, f.constants = "", true, nil
+	for i := range f.candidates {
+		c := &f.candidates[i]
+		list, ok := c.V.([]string)
+		c.edit, c.words = ok && c.Present && len(list) == 0, ""
+	}
+}
+
+// constantKey is a value by which it is found among constants: numbers of both
+// types are the same. ok is false for what no constant is.
+func constantKey(v any) (key any, ok bool) {
+	switch v.(type) {
+	case nil, string, bool:
+		return v, true
+	}
+	return term.Number(v), number(v)
 }
 
 // fields returns the places that clauses look at, and what to try there.
 func (s *search) fields(clauses []*term.Term) []*field {
+	if len(clauses) > maxClauses {
+		clauses, s.givenUp = clauses[:maxClauses], true
+	}
 	var out []*field
 	for _, clause := range clauses {
 		for _, read := range clause.Reads() {
@@ -162,18 +178,23 @@ func (s *search) fields(clauses []*term.Term) []*field {
 	sp := space.NewLibrary(s.explainer.definitions).New(clauses...)
 	for _, f := range out {
 		s.edit(f)
-		f.values = append(append(f.values, sp.Values(f.place)...), space.Absent())
+		for _, v := range append(sp.Values(f.place), space.Absent()) {
+			f.candidates = append(f.candidates, candidate{Value: v})
+		}
 	}
 	return out
 }
 
 // missed returns the clauses that are not true for the action, of the rules in
 // the way.
-func (s *search) missed(inTheWay []string) []*term.Term {
+func (s *search) missed(inTheWay map[ruleName]bool) []*term.Term {
 	var out []*term.Term
 	for i := range s.rules {
 		r := &s.rules[i]
-		if !slices.Contains(inTheWay, r.PolicyID+"/"+r.ID) {
+		if len(out) > maxClauses {
+			break
+		}
+		if !inTheWay[nameOf(r)] {
 			continue
 		}
 		for _, t := range []*term.Term{r.When, r.Require} {
@@ -191,11 +212,14 @@ func (s *search) missed(inTheWay []string) []*term.Term {
 }
 
 // looks returns the opposites of what rules in the way look at.
-func (s *search) looks(inTheWay []string) []*term.Term {
+func (s *search) looks(inTheWay map[ruleName]bool) []*term.Term {
 	var out []*term.Term
 	for i := range s.rules {
 		r := &s.rules[i]
-		if r.When == nil || !slices.Contains(inTheWay, r.PolicyID+"/"+r.ID) {
+		if len(out) > maxClauses {
+			break
+		}
+		if r.When == nil || !inTheWay[nameOf(r)] {
 			continue
 		}
 		for _, part := range r.When.Conjuncts() {
@@ -229,28 +253,71 @@ func (s *search) edit(f *field) {
 		return
 	}
 	list, _ := f.place.ValueIn(s.action).V.([]string)
-	var kept []string
+	kept, gone := s.sort(f, list)
+	if len(kept) > 0 && len(gone) > 0 {
+		f.edited(kept, len(list), "without "+listed(gone))
+	}
+	if len(list) == 0 {
+		f.texts = nil
+	}
+	for i, text := range f.texts {
+		if i == maxCandidates {
+			f.more = true
+			break
+		}
+		if !slices.Contains(list, text) {
+			f.with(list, text)
+		}
+	}
+	f.candidates = append(f.candidates, candidate{Value: space.Stated([]string{})})
+}
+
+// edited adds a list that is another one, of so many elements, but for some: of a
+// long one the words say which.
+func (f *field) edited(list []string, of int, words string) {
+	if of <= shownOf(of) {
+		words = ""
+	}
+	f.candidates = append(f.candidates, candidate{Value: space.Stated(list), edit: true, words: words})
+}
+
+// with adds a list with one element more.
+func (f *field) with(list []string, text string) {
+	f.edited(append(slices.Clone(list), text), len(list), "with "+listed([]string{text})+" added")
+}
+
+// listed names elements of a list.
+func listed(elements []string) string {
+	var parts []string
+	for _, e := range elements[:shownOf(len(elements))] {
+		parts = append(parts, valueText(e, 0))
+	}
+	return strings.Join(withMore(parts, len(elements)), ", ")
+}
+
+// sort tells the elements of a list that clauses accept by themselves from those
+// that they object to; none of either if that takes too many steps.
+func (s *search) sort(f *field, list []string) (kept, gone []string) {
+	most := max(s.explainer.left/editShare, 0)
 	for _, e := range list {
-		if !slices.ContainsFunc(f.clauses, func(c *term.Term) bool { return !s.accepts(c, f.place, []string{e}) }) {
+		before := s.explainer.left
+		accepted := !slices.ContainsFunc(f.clauses, func(c *term.Term) bool { return !s.accepts(c, f.place, []string{e}) })
+		if most -= before - s.explainer.left; most < 0 || s.over() {
+			s.givenUp = true
+			return nil, nil
+		}
+		if accepted {
 			kept = append(kept, e)
+		} else {
+			gone = append(gone, e)
 		}
 	}
-	if len(kept) > 0 && len(kept) < len(list) {
-		f.edits = append(f.edits, kept)
-	}
-	for _, c := range f.constants {
-		if text, ok := c.(string); ok && len(list) > 0 && !slices.Contains(list, text) {
-			f.edits = append(f.edits, append(slices.Clone(list), text))
-		}
-	}
-	for _, e := range f.edits {
-		f.values = append(f.values, space.Stated(e))
-	}
-	f.values = append(f.values, space.Stated([]string{}))
+	return kept, gone
 }
 
 func (s *search) accepts(clause *term.Term, place space.Place, list []string) bool {
-	return s.explainer.test(clause).Truth(s.ctx, place.With(s.action, space.Stated(list))) == lower.True
+	s.explainer.left -= stepsOfTest
+	return s.explainer.truthFor(s.explainer.part(clause), place.With(s.action, space.Stated(list))) == lower.True
 }
 
 // field notes a place that a clause looks at.
@@ -261,15 +328,17 @@ func (s *search) field(fields []*field, clause *term.Term, place space.Place) []
 	i := slices.IndexFunc(fields, func(f *field) bool { return f.place == place })
 	if i < 0 {
 		i = len(fields)
-		fields = append(fields, &field{place: place, wanted: wantedAt(clause, place)})
+		fields = append(fields, &field{place: place, wanted: wantedAt(clause, place), constants: map[any]bool{}})
 	}
 	f := fields[i]
 	f.clauses = append(f.clauses, clause)
 	clause.Walk(func(t *term.Term) bool {
 		if list, ok := t.Value.([]any); ok && t.Op == term.Const {
-			f.constants = append(f.constants, list...)
+			for _, v := range list {
+				f.name(v)
+			}
 		} else if t.Op == term.Const {
-			f.constants = append(f.constants, t.Value)
+			f.name(t.Value)
 		}
 		return true
 	})
@@ -279,6 +348,18 @@ func (s *search) field(fields []*field, clause *term.Term, place space.Place) []
 		}
 	}
 	return fields
+}
+
+// name notes a constant.
+func (f *field) name(v any) {
+	key, ok := constantKey(v)
+	if !ok || f.constants[key] {
+		return
+	}
+	f.constants[key] = true
+	if text, ok := v.(string); ok {
+		f.texts = append(f.texts, text)
+	}
 }
 
 // wantedAt says what a clause wants at one of the places it looks at.
@@ -296,23 +377,26 @@ func wantedAt(clause *term.Term, place space.Place) string {
 // match adds the values by which a field would agree with another one.
 func (f *field) match(own, other space.Value) {
 	add := func(v any) {
-		f.values = append(f.values, space.Stated(v))
-		f.constants = append(f.constants, v)
+		f.candidates = append(f.candidates, candidate{Value: space.Stated(v)})
+		if key, ok := constantKey(v); ok {
+			f.constants[key] = true
+		}
 	}
 	switch v := other.V.(type) {
 	case string:
 		if f.place.Takes("") {
 			add(v)
 		}
-		if f.place.Takes([]string{}) {
-			list, _ := own.V.([]string)
-			f.edits = append(f.edits, append(slices.Clone(list), v))
+		if list, _ := own.V.([]string); f.place.Takes([]string{}) && !slices.Contains(list, v) {
+			f.with(list, v)
 		}
 	case []string:
-		for _, text := range v {
-			if f.place.Takes("") {
-				add(text)
-			}
+		if !f.place.Takes("") {
+			return
+		}
+		f.more = f.more || len(v) > maxCandidates
+		for _, text := range v[:min(len(v), maxCandidates)] {
+			add(text)
 		}
 	case int64, float64, bool:
 		if f.place.Takes(v) {
@@ -321,33 +405,34 @@ func (f *field) match(own, other space.Value) {
 	}
 }
 
-// try decides every value of a field.
+// try decides the candidates of a field.
 func (s *search) try(f *field, out *Remedy) {
 	current := f.place.ValueIn(s.action)
 	allowing := tried{field: f}
 	best := tried{field: f} // of what the rules want
-	for _, v := range f.values {
-		if v.Equal(current) || !v.Present && v.V != nil || s.left <= 0 || s.ctx.Err() != nil {
+	for _, c := range f.candidates {
+		if c.Equal(current) || !c.Present && c.V != nil {
 			continue
 		}
-		changed := f.place.With(s.action, v)
-		if !space.Sayable(changed) {
-			continue
+		if s.over() {
+			break
 		}
-		s.left--
-		switch n := len(s.inTheWay(decide(s.ctx, s.program, changed))); {
+		switch n, known := s.remaining(f.place, c.Value); {
+		case !known:
 		case n == 0:
-			allowing.add(v)
+			allowing.add(c)
 		case f.avoids:
 		case n < out.Remaining:
 			out.Remaining, out.Best = n, nil
 			best = tried{field: f}
-			best.add(v)
+			best.add(c)
 		case n == out.Remaining:
-			best.add(v)
+			best.add(c)
 		}
 	}
-	out.Changes = append(out.Changes, allowing.changes(current)...)
+	found := allowing.changes(current)
+	s.givenUp = s.givenUp || f.more && len(found) == 0
+	out.Changes = append(out.Changes, found...)
 	if changes := best.changes(current); len(changes) > 0 && out.Best == nil && out.Remaining < len(out.Rules) {
 		out.Best = &changes[0]
 	}
@@ -356,32 +441,41 @@ func (s *search) try(f *field, out *Remedy) {
 // tried are values of a field with the same effect.
 type tried struct {
 	field          *field
-	edited         []any // of the field's edits
+	edited         []candidate
 	named, numbers []any // constants of the rules; numbers that are none
+	texts, flags   []any
 	others         []any
 	remove         bool
 }
 
-func (t *tried) add(v space.Value) {
-	_, whole := v.V.(int64)
-	_, float := v.V.(float64)
-	_, flag := v.V.(bool)
+func (t *tried) add(c candidate) {
+	_, flag := c.V.(bool)
+	_, text := c.V.(string)
 	switch {
-	case !v.Present:
+	case !c.Present:
 		t.remove = true
-	case slices.ContainsFunc(t.field.edits, func(e any) bool { return same(e, v.V) }):
-		t.edited = appendNew(t.edited, v.V)
-	case t.names(v.V) || flag:
-		t.named = appendNew(t.named, v.V)
-	case whole || float:
-		t.numbers = appendNew(t.numbers, v.V)
+	case c.edit:
+		t.edited = append(t.edited, c)
+	case t.names(c.V) || flag && t.namesFlag():
+		t.named = appendNew(t.named, c.V)
+	case number(c.V):
+		t.numbers = append(t.numbers, c.V)
+	case flag:
+		t.flags = appendNew(t.flags, c.V)
+	case text:
+		t.texts = appendNew(t.texts, c.V)
 	default:
-		t.others = appendNew(t.others, v.V)
+		t.others = appendNew(t.others, c.V)
 	}
 }
 
+// appendNew adds a value that is none of those before it, as long as it would be
+// shown; of numbers all, of which the nearest is.
 func appendNew(list []any, v any) []any {
-	if slices.ContainsFunc(list, func(o any) bool { return same(o, v) }) {
+	if number(v) {
+		return append(list, v)
+	}
+	if len(list) >= maxShown || slices.ContainsFunc(list, func(o any) bool { return space.Stated(o).Equal(space.Stated(v)) }) {
 		return list
 	}
 	return append(list, v)
@@ -389,37 +483,38 @@ func appendNew(list []any, v any) []any {
 
 // names reports whether the rules name a value, or all elements of a list.
 func (t *tried) names(v any) bool {
-	if slices.ContainsFunc(t.field.constants, func(c any) bool { return same(c, v) }) {
-		return true
+	if key, ok := constantKey(v); ok {
+		return t.field.constants[key]
 	}
 	list, ok := v.([]string)
-	return ok && len(list) > 0 && !slices.ContainsFunc(list, func(e string) bool { return !t.names(e) })
+	return ok && len(list) > 0 && !slices.ContainsFunc(list, func(e string) bool { return !t.field.constants[e] })
 }
 
-// same compares values, numbers of both types.
-func same(a, b any) bool {
-	if number(a) && number(b) {
-		return term.Number(a) == term.Number(b)
-	}
-	return space.Stated(a).Equal(space.Stated(b))
-}
+// namesFlag reports whether the rules name true or false.
+func (t *tried) namesFlag() bool { return t.field.constants[true] || t.field.constants[false] }
 
 // changes puts the values into words: those that rules name, or else an example
-// of those they want.
+// of those they want. Where anything will do, a text is a better example than a
+// number, and both than true or false.
 func (t *tried) changes(current space.Value) []Change {
 	var out []Change
 	name := t.field.place.String()
+	example := func(v any) { out = append(out, Change{Field: name, Values: []any{v}, Wanted: t.field.wanted}) }
 	switch {
 	case len(t.edited) > 0:
-		out = append(out, Change{Field: name, Values: t.edited[:min(len(t.edited), maxShown)]})
+		out = append(out, t.editedChanges(name)...)
 	case len(t.named) > 0 && number(t.named[0]):
 		out = append(out, Change{Field: name, Values: []any{nearest(t.named, current)}})
 	case len(t.named) > 0:
-		out = append(out, Change{Field: name, Values: t.named[:min(len(t.named), maxShown)]})
+		out = append(out, Change{Field: name, Values: t.named})
+	case len(t.texts) > 0:
+		example(t.texts[0])
 	case len(t.numbers) > 0:
-		out = append(out, Change{Field: name, Values: []any{nearest(t.numbers, current)}, Wanted: t.field.wanted})
+		example(nearest(t.numbers, current))
+	case len(t.flags) > 0:
+		out = append(out, Change{Field: name, Values: t.flags})
 	case len(t.others) > 0:
-		out = append(out, Change{Field: name, Values: t.others[:1], Wanted: t.field.wanted})
+		example(t.others[0])
 	}
 	if t.remove {
 		out = append(out, Change{Field: name, Remove: true})
@@ -434,6 +529,24 @@ func (t *tried) changes(current space.Value) []Change {
 				out[i].Values[j] = map[string]any{}
 			}
 		}
+	}
+	return out
+}
+
+// editedChanges are the edits of a list: together, or those of a long one each
+// in its own words.
+func (t *tried) editedChanges(name string) []Change {
+	var out []Change
+	whole := -1
+	for _, c := range t.edited[:min(len(t.edited), maxShown)] {
+		if c.words == "" && whole >= 0 {
+			out[whole].Values = append(out[whole].Values, c.V)
+			continue
+		}
+		if c.words == "" {
+			whole = len(out)
+		}
+		out = append(out, Change{Field: name, Values: []any{c.V}, words: c.words})
 	}
 	return out
 }

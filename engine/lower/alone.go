@@ -26,6 +26,7 @@ type Test struct {
 	term        *term.Term
 	definitions map[string]*term.Term
 	reasons     *Reasons // once they are asked for
+	began       int      // steps that counted as spent before the last answer
 }
 
 // NewTest compiles a term. definitions are the predicates that it asks by name.
@@ -39,5 +40,13 @@ func NewTest(t *term.Term, definitions map[string]*term.Term) *Test {
 // Truth decides the term for an action, as a rule would.
 func (t *Test) Truth(ctx context.Context, a *mesh.Action) Truth {
 	t.input.take(ctx, a)
+	t.input.steps, t.began = 0, 0
 	return t.test(&t.input)
 }
+
+// Limit sets how many steps each answer from here on may take, as
+// [Input.Limit] does for decisions.
+func (t *Test) Limit(steps int) { t.input.Limit(steps) }
+
+// Took returns the steps that the last answer took, or its reasons.
+func (t *Test) Took() int { return t.input.spent - t.began }

@@ -69,6 +69,7 @@ func (t *Test) Reasons(ctx context.Context, a *mesh.Action) []Reason {
 	}
 	t.input.take(ctx, a)
 	t.input.Explain()
+	t.began = t.input.spent
 	return t.reasons.Of(&t.input)
 }
 

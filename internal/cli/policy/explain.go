@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -174,7 +173,21 @@ func printTrace(streams *iostreams.Streams, t *explain.Trace) {
 	for _, o := range t.Obligations {
 		p.line("obligation: %s", obligationText(o))
 	}
+	if t.GivenUp {
+		p.line("\nnot all parts of the rules were evaluated, which takes too many steps; those that are left are shown as an error")
+	}
 	p.remedy(&t.Remedy, t.Allowed)
+	if t.Remedy.GivenUp {
+		p.line("\nthe search for %s was given up before all was tried: it takes too many steps", sought(t.Allowed))
+	}
+}
+
+// sought is what the remedy of a trace is.
+func sought(allowed bool) string {
+	if allowed {
+		return "what would violate nothing"
+	}
+	return "what would allow it"
 }
 
 type tracePrinter struct {
@@ -220,11 +233,12 @@ func (p tracePrinter) rule(r *explain.Rule) {
 	case explain.Failed:
 		p.line("  %s %s: %s", name, p.Paint(iostreams.Red, "could not be evaluated"), r.Error)
 	}
+	said := map[string]bool{}
 	for _, c := range r.When {
-		p.clause("when", c)
+		p.clause("when", c.Truth, apart(said, c, clauseText(c)))
 	}
 	for _, c := range r.Require {
-		p.clause("require", c)
+		p.clause("require", c.Truth, apart(said, c, demandText(c)))
 	}
 	for _, o := range r.Obligations {
 		p.line("      %-7s  %s", "obliges", obligationText(o))
@@ -247,17 +261,39 @@ func ignoredBecause(r *explain.Rule) string {
 	return ""
 }
 
-func (p tracePrinter) clause(part string, c explain.Clause) {
-	style := map[string]iostreams.Style{"true": iostreams.Green, "false": iostreams.Red}[c.Truth]
+func (p tracePrinter) clause(part, truth, text string) {
+	style := map[string]iostreams.Style{"true": iostreams.Green, "false": iostreams.Red}[truth]
 	if style == "" {
 		style = iostreams.Yellow
 	}
-	p.line("      %-7s  %s  %s", part, p.Paint(style, fmt.Sprintf("%-5s", c.Truth)), clauseText(c))
+	p.line("      %-7s  %s  %s", part, p.Paint(style, fmt.Sprintf("%-5s", truth)), text)
 }
 
-// clauseText says what the fields of a clause hold and, unless that is what it
-// wants, what it wants.
+// clauseText says what the fields of a clause hold and, where it is not met, what
+// it wants.
 func clauseText(c explain.Clause) string {
+	return foundText(c, c.Truth != "true")
+}
+
+// demandText is clauseText for a part of a demand, which says what it wants even
+// where it is met, unless anybody sees that.
+func demandText(c explain.Clause) string {
+	plain := slices.Contains([]string{"stated", `not ""`, "not null"}, c.Wanted) ||
+		len(c.Fields) == 1 && c.Wanted == explain.ValueText(c.Fields[0].Value)
+	return foundText(c, c.Truth != "true" || !plain)
+}
+
+// apart is the text of a clause, with what it wants where it would read as another
+// part of the rule does.
+func apart(said map[string]bool, c explain.Clause, text string) string {
+	if said[text] {
+		text = foundText(c, true)
+	}
+	said[text] = true
+	return text
+}
+
+func foundText(c explain.Clause, wanted bool) string {
 	parts := explain.Found(c.Fields)
 	for _, q := range c.Predicates {
 		answer := map[string]string{"true": "holds", "false": "does not hold"}[q.Answer]
@@ -270,7 +306,7 @@ func clauseText(c explain.Clause) string {
 		return c.Clause.Clause
 	}
 	text := strings.Join(parts, ", ")
-	if c.Truth != "true" && c.Wanted != "" && (len(c.Predicates) == 0 || len(c.Fields) > 0) {
+	if wanted && c.Wanted != "" && (len(c.Predicates) == 0 || len(c.Fields) > 0) {
 		text += "; wanted: " + shortened(c.Wanted)
 	}
 	return text
@@ -289,11 +325,7 @@ func obligationText(o mesh.Obligation) string {
 	if len(o.Properties) == 0 {
 		return o.Type
 	}
-	properties, err := json.Marshal(o.Properties)
-	if err != nil {
-		return o.Type
-	}
-	return o.Type + " " + string(properties)
+	return o.Type + " " + explain.ValueText(o.Properties)
 }
 
 // remedy says what would allow the action or, if it is allowed by its mode alone,

@@ -1,11 +1,14 @@
 package policy
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/ai-agent-mesh/mesh/engine/explain"
 	"github.com/ai-agent-mesh/mesh/internal/cli/command"
 	"github.com/ai-agent-mesh/mesh/internal/cli/iostreams"
 )
@@ -70,6 +73,11 @@ func TestExplainRefusesWhatNoRuntimeDecides(t *testing.T) {
 // explained is what people are told of an action.
 func explained(t *testing.T, source, action string) string {
 	t.Helper()
+	return explainedWith(t, source, action, false)
+}
+
+func explainedWith(t *testing.T, source, action string, asJSON bool) string {
+	t.Helper()
 	dir := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
@@ -79,7 +87,7 @@ func explained(t *testing.T, source, action string) string {
 		return path
 	}
 	streams, _, out, _ := iostreams.Test()
-	opts := &explainOptions{Policies: []string{write("policy.yaml", source)}, File: write("action.json", action)}
+	opts := &explainOptions{Policies: []string{write("policy.yaml", source)}, File: write("action.json", action), JSON: asJSON}
 	if err := explainRun(t.Context(), command.NewEnv(streams), opts); err != nil {
 		t.Fatal(err)
 	}
@@ -122,5 +130,64 @@ func TestExplainShowsWhatCannotBeSeen(t *testing.T) {
 	}
 	if strings.ContainsAny(out, "\u202e\u0301") {
 		t.Errorf("shown as it is:\n%q", out)
+	}
+}
+
+// TestExplainGivesUp: where lists are too long to try all that might allow the
+// action, people and programs are told so, and nobody has to read the lists.
+func TestExplainGivesUp(t *testing.T) {
+	t.Parallel()
+	var fields, list []string
+	for i := range 9_000 {
+		fields, list = append(fields, fmt.Sprintf(`"f%d"`, i)), append(list, fmt.Sprintf(`"g%d"`, i))
+	}
+	source := "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: r, controls: [], require: '!data.fields.exists(a, a in context.list)'}]}\n"
+	action := `{"action": {"type": "data.read"}, "data": {"fields": [` + strings.Join(fields, ",") + `]}, "context": {"list": [` + strings.Join(list, ",") + `]}}`
+	out := explained(t, source, action)
+	for _, want := range []string{
+		`data.fields is ["f0", "f1", "f2", "f3", "f4", … and 8,995 more], context.list is ["g0", "g1", "g2", "g3", "g4", … and 8,995 more]`,
+		"(for example [])\n",
+		"\nthe search for what would allow it was given up before all was tried",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is not in\n%s", want, out)
+		}
+	}
+	const enough = 2_000
+	if len(out) > enough {
+		t.Errorf("%d bytes are printed", len(out))
+	}
+	var trace explain.Trace
+	if err := json.Unmarshal([]byte(explainedWith(t, source, action, true)), &trace); err != nil {
+		t.Fatal(err)
+	}
+	if evidence, _ := trace.Policies[0].Rules[0].Require[0].Fields[0].Value.([]any); !trace.Remedy.GivenUp || len(evidence) != len(fields) {
+		t.Errorf("given up: %v, %d elements", trace.Remedy.GivenUp, len(evidence))
+	}
+}
+
+// TestExplainNamesEachPart: parts of a demand that look at the same field do not
+// read the same.
+func TestExplainNamesEachPart(t *testing.T) {
+	t.Parallel()
+	source := `version: "3.0.0"
+name: n
+rules:
+  tools: {arguments: {pay: {values: {iban: {pattern: "[A-Z]{2}[0-9]{2}"}}}}}
+  custom: [{id: r, controls: [], require: 'has(tool.args.n) && tool.args.n != "" && tool.args.n != null'}]
+`
+	out := explained(t, source, `{"action": {"type": "tool.call"}, "tool": {"name": "pay", "args": {"iban": "DE89", "n": "x"}}}`)
+	if !strings.Contains(out, "tool.args.iban is DE89; wanted: matches [A-Z]{2}[0-9]{2}\n") {
+		t.Errorf("the pattern is not named in\n%s", out)
+	}
+	seen := map[string]bool{}
+	for rule := range strings.SplitSeq(out, "satisfied\n") {
+		clear(seen)
+		for line := range strings.Lines(rule) {
+			if seen[line] {
+				t.Errorf("twice: %s", line)
+			}
+			seen[line] = true
+		}
 	}
 }
