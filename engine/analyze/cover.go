@@ -76,7 +76,7 @@ func (c *coverage) candidates() []int {
 	if len(untyped) == 0 {
 		return nil
 	}
-	out := append(untyped, typed...)
+	out := slices.Concat(untyped, typed)
 	return out[:min(len(out), MaxCoverRules)]
 }
 
