@@ -46,7 +46,7 @@ type Finding struct {
 	Rule    string       `json:"rule"` // stable, machine-readable: "unknown-key", "cel-type", …
 	Message string       `json:"message"`
 	Hint    string       `json:"hint,omitzero"`
-	More    int          `json:"more,omitzero"` // of findings that are left out, where this one stands for them
+	More    int          `json:"-"` // of findings that are left out, where this one stands for them; the message says so
 }
 
 // String returns one line: position, level, message and hint.
