@@ -131,6 +131,25 @@ func TestOrderedTextsCount(t *testing.T) {
 	}
 }
 
+// TestBeginningsCount: how a text begins or ends is found out by looking at no more
+// than what it should begin with.
+func TestBeginningsCount(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 100_000)
+	a := &mesh.Action{Action: mesh.Operation{Type: "t"}, Data: &mesh.Data{Purpose: &long, Fields: numbered("f", 10_000)}}
+	require := `data.fields.all(f, data.purpose.startsWith("x") && data.purpose.endsWith("x") && f != data.purpose && !(data.purpose in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]))`
+	for _, back := range []engine.BackEnd{engine.Bitmaps, engine.Closures} {
+		p, err := engine.CompileWith([]engine.Policy{{ID: "a/b", Document: document(t, "p.yaml", custom("    - {id: r, require: '"+require+"'}\n"))}}, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r engine.Result
+		if p.Evaluate(t.Context(), a, engine.Inline, &r); !r.Allowed {
+			t.Errorf("back end %d: violations %v, errors %v", back, r.Violations, r.Errors)
+		}
+	}
+}
+
 // TestTrialsForget: the words of what a mutant changes are about the action that
 // is tried, also where what the program makes of it is known.
 func TestTrialsForget(t *testing.T) {

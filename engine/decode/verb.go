@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ai-agent-mesh/mesh"
+	"github.com/ai-agent-mesh/mesh/engine/term"
 )
 
 // checkType refuses an action type that no rule can be meant to know. A known one
@@ -24,7 +25,7 @@ func checkType(given string) *flaw {
 			return &flaw{rule, path, "this is " + known + " in another spelling, which no rule would know", "write " + known}
 		}
 	}
-	if strings.TrimSpace(given) != given || strings.ContainsFunc(given, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+	if strings.TrimSpace(given) != given || strings.ContainsFunc(given, func(r rune) bool { return term.Hidden(r) || !unicode.IsGraphic(r) }) {
 		return &flaw{rule, path, "an action type has no blanks around it and no invisible characters", "send the type as your rules write it"}
 	}
 	return nil
@@ -33,7 +34,7 @@ func checkType(given string) *flaw {
 // respelled reports whether a text is a known action type but for the case of its
 // letters and what stands between or around its words.
 func respelled(given, known string) bool {
-	between := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	between := func(r rune) bool { return term.Hidden(r) || !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 	for {
 		given, known = strings.TrimLeftFunc(given, between), strings.TrimLeftFunc(known, between)
 		if given == "" || known == "" {

@@ -123,8 +123,10 @@ func bounded(a *ast.AST, x ast.Expr) bool {
 
 // actualCosts are the costs of what cel-go takes for one operation although it
 // looks at whole texts, because it does not know their type before it runs; and of a
-// pattern it takes what is written and not what it unfolds into. What may cost more
-// than an evaluation has left is charged before it is done: see [limits].
+// pattern it takes what is written and not what it unfolds into. cel-go's own costs of
+// texts are no use either: to find out which of two is shorter it counts the characters
+// of both, and charges nothing for that. What may cost more than an evaluation has left
+// is charged before it is done: see [limits].
 type actualCosts struct{ known *patterns }
 
 // matchStepsPerCost is how many steps of matching a pattern take as long as an
@@ -146,16 +148,20 @@ func (k actualCosts) CallCost(function, _ string, args []ref.Val, _ ref.Val) *ui
 	switch function {
 	case overloads.Matches:
 		return k.matchCost(args[0], args[1])
-	case operators.Equals, operators.NotEquals: // of what the expression writes out
-		if compound(args[0]) && compound(args[1]) {
-			return new(equalCost(args[0], args[1]))
-		}
+	case operators.Equals, operators.NotEquals:
+		return new(equalCost(args[0], args[1]))
 	case operators.In:
-		if list, ok := args[1].(traits.Lister); ok {
-			return new(searchCost(args[0], list))
+		switch of := args[1].(type) {
+		case traits.Lister: // which may be a set that hashes what is looked for
+			return new(searchCost(args[0], of) + textCost(args[0]))
+		case traits.Container:
+			return new(1 + textCost(args[0]))
 		}
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
+		overloads.StartsWith, overloads.EndsWith:
 		return new(1 + min(textCost(args[0]), textCost(args[1])))
+	case overloads.Contains:
+		return new(1 + textCost(args[0]) + textCost(args[1]))
 	case overloads.TimeGetFullYear:
 		return new(uint64(zoneCost))
 	}

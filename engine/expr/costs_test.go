@@ -1,6 +1,50 @@
 package expr
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+)
+
+// TestTextsOfUnlikeLength: what compares a long text with a short one costs little,
+// and is not left to cel-go, which would count the characters of both to find out.
+func TestTextsOfUnlikeLength(t *testing.T) {
+	t.Parallel()
+	costs := actualCosts{known: new(patterns)}
+	long, short := types.String(strings.Repeat("x", 100_000)), types.String("x")
+	list := types.NewStringList(types.DefaultTypeAdapter, []string{"a", "b"})
+	read := uint64(len(long)) / 10
+	for _, tt := range []struct {
+		function string
+		a, b     ref.Val
+		most     uint64
+	}{
+		{operators.Equals, long, short, 1},
+		{operators.NotEquals, short, long, 1},
+		{operators.Equals, types.Bytes(long), types.Bytes(short), 1},
+		{operators.Equals, long, types.Int(1), 1},
+		{operators.NotEquals, long, types.NullValue, 1},
+		{operators.Equals, long, long, 1 + read},
+		{operators.Less, long, short, 1},
+		{operators.GreaterEquals, short, long, 1},
+		{operators.LessEquals, types.Bytes(long), types.Bytes(short), 1},
+		{overloads.StartsWith, long, short, 1},
+		{overloads.EndsWith, short, long, 1},
+		{overloads.Contains, long, short, 1 + read},
+		{operators.In, long, list, 5 + read}, // a set hashes it
+		{operators.In, short, list, 3},
+		{operators.In, long, types.NewStringStringMap(types.DefaultTypeAdapter, map[string]string{"a": "b"}), 1 + read},
+	} {
+		cost := costs.CallCost(tt.function, "", []ref.Val{tt.a, tt.b}, nil)
+		if cost == nil || *cost > tt.most || *cost == 0 {
+			t.Errorf("%s of a %s and a %s: %v, want at most %d", tt.function, tt.a.Type(), tt.b.Type(), cost, tt.most)
+		}
+	}
+}
 
 // TestUnbounded: what an evaluation costs is counted only where the length of the
 // expression does not bound it.

@@ -138,9 +138,17 @@ func compileText(t *term.Term) test {
 	compare := map[term.Op]func(a, b string) bool{
 		term.StartsWith: strings.HasPrefix, term.EndsWith: strings.HasSuffix, term.Contains: strings.Contains,
 	}[t.Op]
+	throughout := t.Op == term.Contains
 	return func(in *Input) Truth {
 		v, w := a(in), b(in)
-		if v.kind != text || w.kind != text || !in.step(len(v.text)/bytesPerStep) {
+		if v.kind != text || w.kind != text {
+			return Error
+		}
+		read := len(v.text)
+		if !throughout {
+			read = min(read, len(w.text))
+		}
+		if !in.step(read / bytesPerStep) {
 			return Error
 		}
 		return TruthOf(compare(v.text, w.text))

@@ -185,6 +185,8 @@ type scalarSet struct {
 	ints   map[int64]bool
 	floats map[float64]bool // the floats
 	all    map[float64]bool // all numbers, as floats
+
+	longest int // length of the longest text
 }
 
 // constantSet returns the list that a term is; nil unless it is a constant list
@@ -194,11 +196,11 @@ func constantSet(t *term.Term) *scalarSet {
 		return nil
 	}
 	values, _ := t.Value.([]any)
-	s := &scalarSet{map[string]bool{}, map[int64]bool{}, map[float64]bool{}, map[float64]bool{}}
+	s := &scalarSet{texts: map[string]bool{}, ints: map[int64]bool{}, floats: map[float64]bool{}, all: map[float64]bool{}}
 	for _, v := range values {
 		switch v := v.(type) {
 		case string:
-			s.texts[v] = true
+			s.texts[v], s.longest = true, max(s.longest, len(v))
 		case int64:
 			s.ints[v], s.all[float64(v)] = true, true
 		case float64:
@@ -214,7 +216,7 @@ func constantSet(t *term.Term) *scalarSet {
 func (s *scalarSet) has(v value) bool {
 	switch v.kind {
 	case text:
-		return s.texts[v.text]
+		return len(v.text) <= s.longest && s.texts[v.text] // what is longer is not read
 	case integer:
 		return s.ints[v.i] || s.floats[float64(v.i)]
 	case float:

@@ -10,9 +10,9 @@ import (
 // those of s until they are taken back: what is written to them then is dropped,
 // with an error.
 //
-// Whoever takes them back may write to s as soon as takeBack returns. It waits for
-// a write that has begun, until ctx ends: one that nobody reads from cannot be
-// called off.
+// takeBack waits for a write that has begun, until ctx ends; whoever calls it may
+// write to s when it returns. A write that nobody reads from cannot be called off:
+// if ctx ended first, one may still be under way.
 func (s *Streams) Lend() (lent *Streams, takeBack func(ctx context.Context)) {
 	l := &loan{turn: make(chan struct{}, 1)}
 	streams := *s
@@ -41,9 +41,13 @@ func (l *loan) over(w io.Writer, open *bool) io.Writer {
 func (l *loan) end(ctx context.Context, errOut io.Writer) {
 	l.ended.Store(true)
 	select {
-	case l.turn <- struct{}{}:
-	case <-ctx.Done():
-		return
+	case l.turn <- struct{}{}: // nobody writes, whether ctx has ended or not
+	default:
+		select {
+		case l.turn <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 	}
 	if l.open {
 		_, _ = io.WriteString(errOut, "\n")

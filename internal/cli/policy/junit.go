@@ -91,8 +91,8 @@ func writeJUnit(opts *testOptions, r *testResult, failed error) error {
 }
 
 // replaceFile writes a file that is there as a whole or not at all, whenever the
-// process ends. A link goes on leading to it, and what is no file, such as
-// /dev/stdout, is written to.
+// process ends. A link to a file goes on leading to it, and what is no file, such
+// as /dev/stdout, is written to.
 func replaceFile(path string, content []byte) error {
 	const fresh = 0o644
 	info, err := os.Stat(path)
