@@ -169,7 +169,7 @@ func FuzzExpression(f *testing.F) {
 		`["eu", "us"].exists(r, data.region == r || data.region.endsWith("-" + r))`, `data.fields.exists(f, ["a", "b"].all(p, f.contains(p)))`,
 		`["a"].all(tool, tool in context) && [1, 2].exists(n, [n].all(m, m == n && tool.args.x == n))`, `["a", "b"].all(d, data.fields.exists(d, d == "a"))`,
 		`(context.flag && true) == context.amount || !(!(tool.args.flag)) != context.flag`, `["a"].exists(k, context.amount) == tool.args.amount`,
-		`(has(context.flag) ? context.amount : context.number) > 4 || size(context.flag ? context.tags : context.text) == 3`,
+		`[, ].exists(n, n in [{,}, {1: 2,}])`, `(has(context.flag) ? context.amount : context.number) > 4 || size(context.flag ? context.tags : context.text) == 3`,
 		`[1, 2].exists(n, (n == 1 ? context.text : context.amount) in [5, 500])`, `(context.flag || egress.tls ? context.flag && true : false) in context.list`} {
 		f.Add(seed, uint64(1))
 	}

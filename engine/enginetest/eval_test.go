@@ -29,7 +29,7 @@ var expressions = map[string][]string{
 		`"a" + "b" == "ab"`, `"a" < "b"`, `size("日本") == 2`, `"日本".size() == 2`, `"abc".contains("b")`, `"abc".startsWith("")`, `"abc".endsWith("bc")`,
 		`"crm.read".matches("^crm")`, `matches("abc", "b")`, `!"abc".matches("^b")`,
 		// lists and maps
-		`1 in [1, 2]`, `!(3 in [1, 2])`, `[1, 2] + [3] == [1, 2, 3]`, `[1, 2][1] == 2`, `size([]) == 0`, `[1, 2,] == [1, 2]`, `{"a": 1}["a"] == 1`,
+		`1 in [1, 2]`, `!(3 in [1, 2])`, `[1, 2] + [3] == [1, 2, 3]`, `[1, 2][1] == 2`, `size([]) == 0`, `[1, 2,] == [1, 2]`, `[,] == []`, `{,} == {}`, `{"a": 1}["a"] == 1`,
 		`"a" in {"a": 1}`, `{"a": 1, "b": 2} == {"b": 2, "a": 1}`, `{1: "x"}[1] == "x"`, `{"a": 1}.a == 1`, `has({"a": 1}.a)`, `[1, "a"] != [1, "b"]`,
 		// equality of different types
 		`tool.args.amount != "500"`, `tool.args.amount == 500.0`, `tool.args.none == null`, `tool.args.list == [1, "a", 2]`, `dyn(1) == 1.0`,

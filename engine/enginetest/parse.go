@@ -304,12 +304,13 @@ func (p *parser) name() (*node, error) {
 	return nil, fmt.Errorf("at %d: has asks for a field", t.pos)
 }
 
-// arguments reads a list between two signs. A comma may end it, except in
-// calls.
+// arguments reads a list between two signs. A comma may end it, or be all there is
+// of it, except in calls.
 func (p *parser) arguments(open, closing string) (args []*node, end int, err error) {
 	if _, err = p.expect(open); err != nil {
 		return nil, 0, err
 	}
+	p.loneComma()
 	for !p.sees(closing) {
 		arg, err := p.expression(0)
 		if err != nil {
@@ -325,8 +326,16 @@ func (p *parser) arguments(open, closing string) (args []*node, end int, err err
 	return args, t.end, err
 }
 
+// loneComma reads the comma of [,] and {,}, which are empty.
+func (p *parser) loneComma() {
+	if p.sees(",") {
+		p.take()
+	}
+}
+
 func (p *parser) mapLiteral() (*node, error) {
 	n := &node{kind: nodeMap, pos: p.take().pos}
+	p.loneComma()
 	for !p.sees("}") {
 		key, err := p.expression(0)
 		if err != nil {
