@@ -16,17 +16,7 @@ import (
 // TestExplainTellsPoliciesApart explains two files of the same name.
 func TestExplainTellsPoliciesApart(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	write := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := writerIn(t)
 	const rule = "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: ID, controls: [], require: 'action.type == \"TYPE\"'}]}\n"
 	satisfied := write("a/policy.yaml", strings.NewReplacer("ID", "first", "TYPE", "tool.call").Replace(rule))
 	violated := write("b/policy.yaml", strings.NewReplacer("ID", "second", "TYPE", "egress").Replace(rule))
@@ -52,14 +42,7 @@ func TestExplainTellsPoliciesApart(t *testing.T) {
 // would record.
 func TestExplainRefusesWhatNoRuntimeDecides(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	write := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := writerIn(t)
 	source := write("policy.yaml", "version: \"3.0.0\"\nname: n\nrules: {custom: [{id: r, controls: [], require: 'true'}]}\n")
 	action := write("action.json", `{"action": {"type": "tool.call"}, "actor": {"userId": "`+strings.Repeat("u", 1025)+`"}}`)
 	streams, _, out, _ := iostreams.Test()
@@ -67,6 +50,24 @@ func TestExplainRefusesWhatNoRuntimeDecides(t *testing.T) {
 	const want = "actor.userId is 1025 bytes long; at most 1024 can be recorded"
 	if err == nil || err.Error() != want || out.Len() > 0 {
 		t.Errorf("got %v and %q, want %s", err, out, want)
+	}
+}
+
+// writerIn returns what writes a file into a folder of the test's own and says
+// where it is.
+func writerIn(t *testing.T) func(name, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	return func(name, content string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
 }
 
@@ -78,14 +79,7 @@ func explained(t *testing.T, source, action string) string {
 
 func explainedWith(t *testing.T, source, action string, asJSON bool) string {
 	t.Helper()
-	dir := t.TempDir()
-	write := func(name, content string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	write := writerIn(t)
 	streams, _, out, _ := iostreams.Test()
 	opts := &explainOptions{Policies: []string{write("policy.yaml", source)}, File: write("action.json", action), JSON: asJSON}
 	if err := explainRun(t.Context(), command.NewEnv(streams), opts); err != nil {
